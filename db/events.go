@@ -1,0 +1,48 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+)
+
+// EventKind says what happened to an account.
+type EventKind string
+
+// What is recorded. An event holds no secret and no number.
+const (
+	EventLogin           EventKind = "login"
+	EventLoginRefused    EventKind = "login_refused"    // the account is disabled
+	EventUnionIDConflict EventKind = "unionid_conflict" // WeChat gave a unionid that leads to another account
+	EventLogout          EventKind = "logout"           // of this session
+	EventLogoutOthers    EventKind = "logout_others"    // of all sessions but this one
+	EventLogoutAll       EventKind = "logout_all"
+)
+
+// Event is one line of an account's history.
+type Event struct {
+	bun.BaseModel `bun:"table:auth_events,alias:e"`
+
+	UserID    uuid.UUID `bun:",pk"`
+	ID        uuid.UUID `bun:",pk"`
+	Kind      EventKind
+	AppID     string
+	RequestID string
+	CreatedAt time.Time
+}
+
+// RecordEvent adds event, giving it an id and the time.
+func (s *Store) RecordEvent(ctx context.Context, event Event) error {
+	event.ID, event.CreatedAt = NewID(), s.now()
+	_, err := s.db.NewInsert().Model(&event).Exec(ctx)
+	return wrap("record event", err)
+}
+
+// Events lists a user's history, newest first, at most limit of it.
+func (s *Store) Events(ctx context.Context, userID uuid.UUID, limit int64) ([]Event, error) {
+	var events []Event
+	err := s.db.NewSelect().Model(&events).Where("user_id = ?", userID).Order("id DESC").Limit(limit).Scan(ctx)
+	return events, wrap("list events", err)
+}

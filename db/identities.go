@@ -1,0 +1,80 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+)
+
+// IdentityKind says what an Identity's subject is.
+type IdentityKind string
+
+// The kinds, as the database constrains them.
+const (
+	IdentityOpenID  IdentityKind = "wx_open_id"
+	IdentityUnionID IdentityKind = "wx_union_id"
+)
+
+// Identity is what leads to one user and no other: an openid within its app, or a unionid over all apps.
+type Identity struct {
+	Kind    IdentityKind
+	AppID   string // empty for a unionid
+	Subject string
+}
+
+// OpenIDIdentity is the identity of an openid in the app it is of.
+func OpenIDIdentity(appID, openID string) Identity {
+	return Identity{Kind: IdentityOpenID, AppID: appID, Subject: openID}
+}
+
+// UnionIDIdentity is the identity of a unionid, which all apps of one WeChat Open Platform account share.
+func UnionIDIdentity(unionID string) Identity {
+	return Identity{Kind: IdentityUnionID, Subject: unionID}
+}
+
+type identityRow struct {
+	bun.BaseModel `bun:"table:user_identities,alias:i"`
+
+	Subject   string
+	AppID     string
+	Kind      IdentityKind
+	UserID    uuid.UUID
+	CreatedAt time.Time
+}
+
+// IdentityOwner returns the user id leads to, or ErrNotFound.
+func (s *Store) IdentityOwner(ctx context.Context, id Identity) (uuid.UUID, error) {
+	var owner uuid.UUID
+	err := s.db.NewSelect().Model((*identityRow)(nil)).Column("user_id").
+		Where("subject = ?", id.Subject).
+		Where("app_id = ?", id.AppID).
+		Where("kind = ?", id.Kind).
+		Scan(ctx, &owner)
+	return owner, wrap("find identity", err)
+}
+
+// ClaimIdentity makes id lead to userID unless it already leads somewhere, and returns the user it leads to. It is a
+// statement of its own, before the transaction that writes the user: a claim left behind by a crash is harmless, the
+// next login uses it.
+func (s *Store) ClaimIdentity(ctx context.Context, id Identity, userID uuid.UUID) (owner uuid.UUID, err error) {
+	row := &identityRow{Subject: id.Subject, AppID: id.AppID, Kind: id.Kind, UserID: userID, CreatedAt: s.now()}
+	res, err := s.db.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx)
+	n, err := affected("claim identity", res, err)
+	if err != nil || n == 1 {
+		return userID, err
+	}
+	return s.IdentityOwner(ctx, id)
+}
+
+// ReleaseIdentity makes id lead nowhere, if it leads to userID.
+func (s *Store) ReleaseIdentity(ctx context.Context, id Identity, userID uuid.UUID) error {
+	_, err := s.db.NewDelete().Model((*identityRow)(nil)).
+		Where("subject = ?", id.Subject).
+		Where("app_id = ?", id.AppID).
+		Where("kind = ?", id.Kind).
+		Where("user_id = ?", userID).
+		Exec(ctx)
+	return wrap("release identity", err)
+}

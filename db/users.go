@@ -1,0 +1,80 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+)
+
+// User is one account: one person in one app, or in several apps joined by a unionid.
+type User struct {
+	bun.BaseModel `bun:"table:users,alias:u"`
+
+	ID          uuid.UUID `bun:",pk"`
+	AppID       string    // the app of the first login
+	OpenID      string    `bun:",nullzero"` // a copy of the identity of the first login
+	UnionID     string    `bun:",nullzero"` // a copy of the identity; empty while WeChat gives none
+	Points      int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	LastLoginAt time.Time `bun:",nullzero"`
+	DisabledAt  time.Time `bun:",nullzero"` // set by an operator: the account may do nothing
+	DeletedAt   time.Time `bun:",nullzero"`
+}
+
+// Disabled reports whether an operator closed the account.
+func (u *User) Disabled() bool { return !u.DisabledAt.IsZero() }
+
+// Deleted reports whether the owner deleted the account.
+func (u *User) Deleted() bool { return !u.DeletedAt.IsZero() }
+
+// CreateUser adds user, stamped with the time, unless one with its id is there already, and reports whether it did.
+func (s *Store) CreateUser(ctx context.Context, user *User) (created bool, err error) {
+	now := s.now()
+	user.CreatedAt, user.UpdatedAt, user.LastLoginAt = now, now, now
+	res, err := s.db.NewInsert().Model(user).On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
+	n, err := affected("create user", res, err)
+	return n == 1, err
+}
+
+// RecordLogin notes that the user logged in now and returns the user; ErrNotFound when there is none, or it is deleted.
+func (s *Store) RecordLogin(ctx context.Context, id uuid.UUID) (*User, error) {
+	user := new(User)
+	now := s.now()
+	err := s.db.NewUpdate().Model(user).
+		Set("last_login_at = ?", now).
+		Set("updated_at = ?", now).
+		Where("id = ?", id).
+		Where("deleted_at IS NULL").
+		Returning("?Columns").
+		Scan(ctx)
+	if err != nil {
+		return nil, wrap("record login", err)
+	}
+	return user, nil
+}
+
+// SetUnionID fills in the copy of a user's unionid when there is none yet.
+func (s *Store) SetUnionID(ctx context.Context, id uuid.UUID, unionID string) error {
+	_, err := s.db.NewUpdate().Model((*User)(nil)).
+		Set("union_id = ?", unionID).
+		Set("updated_at = ?", s.now()).
+		Where("id = ?", id).
+		Where("union_id IS NULL").
+		Exec(ctx)
+	return wrap("set unionid", err)
+}
+
+// DisplayName is what to call the user before they say: a friendly name and four digits, always the same for the same
+// user, and made from nothing that tells anything of them.
+func (u *User) DisplayName() string {
+	animals := [...]string{"海豚", "小鹿", "松鼠", "熊猫", "白鹭", "刺猬", "海豹", "锦鲤", "雪狐", "考拉", "企鹅", "鲸鱼", "麻雀", "水獭", "羚羊", "蜂鸟"}
+	h := fnv.New32a()
+	h.Write(u.ID[:])
+	n := h.Sum32()
+	return fmt.Sprintf("%s%04d", animals[n%uint32(len(animals))], n/uint32(len(animals))%10000)
+}
