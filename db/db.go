@@ -127,7 +127,7 @@ func postgresDSN(o Options) (string, error) {
 		q.Set("statement_timeout", fmt.Sprint(timeout.Milliseconds()))
 	}
 	if timeout < 0 && !q.Has("read_timeout") {
-		q.Set("read_timeout", "0")
+		q.Set("read_timeout", "24h") // pgdriver takes "none" for "at once"
 	}
 	if !q.Has("application_name") {
 		q.Set("application_name", "wxpass")

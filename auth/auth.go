@@ -1,0 +1,49 @@
+// Package auth decides who a request acts for, and how they became that.
+package auth
+
+import (
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"wxpass/db"
+	"wxpass/keyring"
+	"wxpass/wechat"
+)
+
+// Service logs callers in and out, and knows who a request acts for.
+type Service struct {
+	Store    *db.Store
+	WeChat   []*wechat.Client // one for each app served; the first is the default app's
+	Tokens   *Issuer
+	DataKeys keyring.Ring // seals WeChat's session keys
+
+	TokenTTL      time.Duration    // life of a token
+	SessionMaxAge time.Duration    // how long renewals may stretch one session
+	Now           func() time.Time // required
+	Log           *slog.Logger     // required
+
+	exchanges singleflight.Group // login codes under way, by app and code
+}
+
+// InputError says that a value the client sent cannot be taken, and which.
+type InputError struct {
+	Field   string // path of the argument, such as input.appId
+	Message string // for a developer; never repeats the value
+}
+
+func (e *InputError) Error() string { return "auth: bad input: " + e.Field + ": " + e.Message }
+
+// app returns the client of the app with that id, of the default app when there is no id.
+func (s *Service) app(id *string) (*wechat.Client, error) {
+	if id == nil {
+		return s.WeChat[0], nil
+	}
+	for _, c := range s.WeChat {
+		if c.AppID == *id {
+			return c, nil
+		}
+	}
+	return nil, &InputError{Field: "input.appId", Message: "This server does not serve that app."}
+}

@@ -1,0 +1,61 @@
+// Package graph is the GraphQL endpoint: the schema's fields, its directives, its errors, and GraphQL over HTTP.
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"wxpass/auth"
+)
+
+// Resolver holds what the fields are resolved with.
+type Resolver struct {
+	Auth *auth.Service
+}
+
+// Options say how the endpoint behaves.
+type Options struct {
+	Development    bool             // introspection, suggestions in validation errors, and queries by GET
+	RateLimitScale float64          // multiplies every @rateLimit; 0 turns them off
+	MaxBody        int64            // bytes of a request body
+	MaxTokens      int              // lexical tokens of a document
+	Now            func() time.Time // required
+	Log            *slog.Logger     // required
+}
+
+// queryCacheSize is how many parsed and validated documents are kept.
+const queryCacheSize = 1000
+
+// Handler serves the API.
+func Handler(r *Resolver, o Options) http.Handler {
+	schema := NewExecutableSchema(Config{
+		Resolvers: r,
+		Directives: DirectiveRoot{
+			Public:      public,
+			RateLimit:   newLimiter(o.Now).rateLimit(o.RateLimitScale),
+			RequireAuth: requireAuth,
+		},
+	})
+	server := handler.New(schema)
+	server.AddTransport(transport{maxBody: o.MaxBody, get: o.Development})
+	server.SetQueryCache(lru.New[*ast.QueryDocument](queryCacheSize))
+	server.SetParserTokenLimit(o.MaxTokens)
+	server.SetDisableSuggestion(!o.Development)
+	if o.Development {
+		server.Use(extension.Introspection{})
+	}
+	presenter := presenter{log: o.Log}
+	server.SetErrorPresenter(presenter.present)
+	server.SetRecoverFunc(func(ctx context.Context, fault any) error {
+		return &panicError{fault: fault, stack: debug.Stack()}
+	})
+	return server
+}

@@ -1,0 +1,225 @@
+package graph
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+const (
+	mediaJSON    = "application/json"
+	mediaGraphQL = "application/graphql-response+json"
+)
+
+// transport speaks GraphQL over HTTP (graphql.github.io/graphql-over-http) to the letter. Its answers to what it
+// refuses are fixed texts: nothing of a request, which may hold login codes, is ever echoed.
+type transport struct {
+	maxBody int64 // bytes
+	get     bool  // whether queries may come by GET
+}
+
+// refusal is an answer to a request that never became an operation.
+type refusal struct {
+	status     int
+	code       ErrorCode
+	message    string
+	extensions map[string]any
+}
+
+func (refusal) Error() string { return "graph: request refused" }
+
+// Supports reports whether the request is ours: all are but upgrades to other protocols.
+func (transport) Supports(r *http.Request) bool { return r.Header.Get("Upgrade") == "" }
+
+// Do reads the operation, has it executed and writes the answer.
+func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	media, ok := negotiate(r.Header.Values("Accept"))
+	if !ok {
+		refuse(w, mediaJSON, badHeader(http.StatusNotAcceptable, "Accept", "This endpoint answers "+mediaGraphQL+" or "+mediaJSON+"."))
+		return
+	}
+	params, refused := t.read(w, r)
+	if refused != nil {
+		refuse(w, media, refused)
+		return
+	}
+	ctx := r.Context()
+	operation, errs := exec.CreateOperationContext(ctx, params)
+	if errs != nil { // parsing, validation, variables: nothing was executed, so there is no data entry
+		status := http.StatusOK
+		if media == mediaGraphQL {
+			status = http.StatusBadRequest
+		}
+		answer := exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs)
+		write(w, media, status, struct {
+			Errors gqlerror.List `json:"errors"`
+		}{answer.Errors})
+		return
+	}
+	if r.Method != http.MethodPost && operation.Operation.Operation != ast.Query {
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(w, media, &refusal{status: http.StatusMethodNotAllowed, code: ErrorCodeBadInput, message: "Only queries may be sent with GET."})
+		return
+	}
+	respond, ctx := exec.DispatchOperation(ctx, operation)
+	write(w, media, http.StatusOK, respond(ctx))
+}
+
+// read takes the operation out of the request.
+func (t transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refusal) {
+	params := &graphql.RawParams{Headers: r.Header}
+	params.ReadTime.Start = graphql.Now()
+	var refused *refusal
+	switch {
+	case r.Method == http.MethodPost:
+		refused = t.readBody(w, r, params)
+	case t.get && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		refused = readQuery(r.URL.Query(), params)
+	default:
+		w.Header().Set("Allow", t.allow())
+		refused = &refusal{status: http.StatusMethodNotAllowed, code: ErrorCodeBadInput, message: "Send the operation with POST."}
+	}
+	if refused == nil && params.Query == "" {
+		refused = badJSON("The query is missing.")
+	}
+	params.ReadTime.End = graphql.Now()
+	return params, refused
+}
+
+func (t transport) allow() string {
+	if t.get {
+		return "GET, HEAD, POST"
+	}
+	return "POST"
+}
+
+// body is the JSON of a request. A member null is as good as absent.
+type body struct {
+	Query         string          `json:"query"`
+	OperationName string          `json:"operationName"`
+	Variables     json.RawMessage `json:"variables"`
+	Extensions    json.RawMessage `json:"extensions"`
+}
+
+func (t transport) readBody(w http.ResponseWriter, r *http.Request, params *graphql.RawParams) *refusal {
+	media, mediaParams, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := mediaParams["charset"]; err != nil || media != mediaJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return badHeader(http.StatusUnsupportedMediaType, "Content-Type", "Send the operation as "+mediaJSON+" in UTF-8.")
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, t.maxBody))
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooBig):
+		return &refusal{status: http.StatusRequestEntityTooLarge, code: ErrorCodeQueryTooComplex, message: "The request body is too large.",
+			extensions: map[string]any{"limit": "body", "max": t.maxBody}}
+	case err != nil:
+		return badJSON("The request body could not be read.")
+	}
+	var b body
+	if err := decode(text, &b); err != nil {
+		return badJSON("The request body is not one JSON object with query, variables, operationName and extensions.")
+	}
+	params.Query, params.OperationName = b.Query, b.OperationName
+	return decodeMaps(params, b.Variables, b.Extensions)
+}
+
+func readQuery(q url.Values, params *graphql.RawParams) *refusal {
+	params.Query, params.OperationName = q.Get("query"), q.Get("operationName")
+	return decodeMaps(params, []byte(q.Get("variables")), []byte(q.Get("extensions")))
+}
+
+func decodeMaps(params *graphql.RawParams, variables, extensions []byte) *refusal {
+	for _, m := range []struct {
+		name string
+		text []byte
+		into *map[string]any
+	}{{"variables", variables, &params.Variables}, {"extensions", extensions, &params.Extensions}} {
+		if len(m.text) > 0 && decode(m.text, m.into) != nil {
+			return badJSON("The request's " + m.name + " are not a JSON object.")
+		}
+	}
+	return nil
+}
+
+// decode reads text as one JSON value with nothing behind it; numbers keep their digits.
+func decode(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more than one JSON value")
+	}
+	return nil
+}
+
+// negotiate picks the media type of the answer by the weights of Accept, the earlier entry on a tie; ok is false when
+// the client takes neither.
+func negotiate(accept []string) (media string, ok bool) {
+	all := strings.TrimSpace(strings.Join(accept, ","))
+	if all == "" {
+		return mediaJSON, true
+	}
+	best := 0.0
+	for _, entry := range strings.Split(all, ",") {
+		m, params, err := mime.ParseMediaType(strings.TrimSpace(entry))
+		if err != nil {
+			continue
+		}
+		weight := 1.0
+		if q, err := strconv.ParseFloat(params["q"], 64); err == nil {
+			weight = q
+		}
+		switch m {
+		case mediaGraphQL, mediaJSON:
+		case "*/*", "application/*":
+			m = mediaJSON
+		default:
+			continue
+		}
+		if weight > best {
+			best, media = weight, m
+		}
+	}
+	return media, media != ""
+}
+
+func badJSON(message string) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: ErrorCodeGraphqlParseFailed, message: message}
+}
+
+func badHeader(status int, name, message string) *refusal {
+	return &refusal{status: status, code: ErrorCodeBadInput, message: message, extensions: map[string]any{"field": name}}
+}
+
+func refuse(w http.ResponseWriter, media string, r *refusal) {
+	extensions := map[string]any{"code": r.code}
+	for name, value := range r.extensions {
+		extensions[name] = value
+	}
+	write(w, media, r.status, struct {
+		Errors gqlerror.List `json:"errors"`
+	}{gqlerror.List{{Message: r.message, Extensions: extensions}}})
+}
+
+func write(w http.ResponseWriter, media string, status int, answer any) {
+	text, err := json.Marshal(answer)
+	if err != nil { // the data of a resolver that is no JSON
+		status, text = http.StatusInternalServerError, []byte(`{"errors":[{"message":"The server failed.","extensions":{"code":"INTERNAL"}}]}`)
+	}
+	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write(text) // an error here means the client has gone
+}
