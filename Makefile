@@ -1,0 +1,46 @@
+# Everything a contributor types. `make` lists it.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+PLAYGROUND  := graph/playground
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check generate playground fmt lint vuln race
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: playground ## run the server, with nothing configured
+	go run .
+
+test: ## all tests; the PostgreSQL half needs PostgreSQL installed or TEST_DATABASE_URL
+	go test ./...
+
+check: playground generate-diff fmt lint vuln race ## everything CI does besides the tests
+
+generate: ## write the code that comes from schema.graphqls
+	go tool gqlgen generate
+
+playground: $(PLAYGROUND)/assets/LICENSES.txt ## install GraphiQL's files, so that it works without a network
+
+$(PLAYGROUND)/assets/LICENSES.txt: $(PLAYGROUND)/package-lock.json $(PLAYGROUND)/copy.mjs
+	@npm run --silent --prefix $(PLAYGROUND) assets >/dev/null && touch $@ \
+		|| echo "GraphiQL's files could not be installed; the page will load them from a CDN."
+
+.PHONY: generate-diff
+generate-diff: generate ## fail when generated code is not what the schema makes
+	git diff --exit-code -- graph
+
+fmt: ## fail on unformatted Go
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+
+lint: ## vet and staticcheck
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+vuln: ## known vulnerabilities, where their database can be reached
+	@out=$$(go run $(GOVULNCHECK) ./... 2>&1); code=$$?; echo "$$out" | tail -n 20; \
+	if [ $$code -ne 0 ] && echo "$$out" | grep -qE 'vuln\.go\.dev|dial tcp|no such host|Forbidden'; then \
+		echo "*** govulncheck COULD NOT REACH its database: nothing was checked"; else exit $$code; fi
+
+race: ## all tests under the race detector
+	go test -race ./...
