@@ -2,9 +2,11 @@
 package auth
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/singleflight"
 
 	"wxpass/db"
@@ -24,7 +26,13 @@ type Service struct {
 	Now           func() time.Time // required
 	Log           *slog.Logger     // required
 
+	SendPhoneOpenID bool // have WeChat check that a phone code is the caller's own
+
+	// DeleteAvatar removes an uploaded image for good; nil when there are none.
+	DeleteAvatar func(ctx context.Context, id uuid.UUID) error
+
 	exchanges singleflight.Group // login codes under way, by app and code
+	phones    phoneExchanges
 }
 
 // InputError says that a value the client sent cannot be taken, and which.
@@ -34,6 +42,9 @@ type InputError struct {
 }
 
 func (e *InputError) Error() string { return "auth: bad input: " + e.Field + ": " + e.Message }
+
+// client returns the client of the app p logged in to.
+func (s *Service) client(p *Principal) (*wechat.Client, error) { return s.app(&p.Session.AppID) }
 
 // app returns the client of the app with that id, of the default app when there is no id.
 func (s *Service) app(id *string) (*wechat.Client, error) {
@@ -46,4 +57,9 @@ func (s *Service) app(id *string) (*wechat.Client, error) {
 		}
 	}
 	return nil, &InputError{Field: "input.appId", Message: "This server does not serve that app."}
+}
+
+// event is the beginning of a line in the history of p's account.
+func event(ctx context.Context, p *Principal, kind db.EventKind) db.Event {
+	return db.Event{UserID: p.User.ID, AppID: p.Session.AppID, RequestID: RequestFrom(ctx).ID, Kind: kind}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,6 +16,43 @@ import (
 type Principal struct {
 	Session *db.Session
 	User    *db.User
+}
+
+// Step is something a user has done that fields may ask for. Steps are facts the server keeps; no token and no client
+// asserts one.
+type Step string
+
+// The steps, as the schema lists them.
+const (
+	StepUser  Step = "USER"  // a profile was given
+	StepPhone Step = "PHONE" // a phone number is bound
+)
+
+// Steps lists the steps a user has passed.
+func Steps(u *db.User) []Step {
+	steps := []Step{}
+	if u.HasProfile() {
+		steps = append(steps, StepUser)
+	}
+	if u.HasPhone() {
+		steps = append(steps, StepPhone)
+	}
+	return steps
+}
+
+// StepRequiredError says that a caller has to pass a step first.
+type StepRequiredError struct{ Missing, Completed []Step }
+
+func (e *StepRequiredError) Error() string { return fmt.Sprintf("auth: steps missing: %v", e.Missing) }
+
+// Require fails with a StepRequiredError unless p has passed every step.
+func (p *Principal) Require(steps []Step) error {
+	completed := Steps(p.User)
+	missing := slices.DeleteFunc(slices.Clone(steps), func(s Step) bool { return slices.Contains(completed, s) })
+	if len(missing) > 0 {
+		return &StepRequiredError{Missing: missing, Completed: completed}
+	}
+	return nil
 }
 
 // Reason says why a request acts for nobody.

@@ -77,24 +77,23 @@ func (s *Service) Logout(ctx context.Context, scope LogoutScope) (ended int, err
 	if err != nil {
 		return 0, err
 	}
-	event := db.Event{UserID: p.User.ID, AppID: p.Session.AppID, RequestID: RequestFrom(ctx).ID}
+	kind := db.EventLogout
 	err = s.Store.InTx(ctx, func(tx *db.Store) error {
 		var err error
 		switch scope {
 		case LogoutOthers:
-			event.Kind = db.EventLogoutOthers
+			kind = db.EventLogoutOthers
 			ended, err = tx.RevokeOtherSessions(ctx, p.User.ID, p.Session.ID)
 		case LogoutAll:
-			event.Kind = db.EventLogoutAll
+			kind = db.EventLogoutAll
 			ended, err = tx.RevokeSessions(ctx, p.User.ID)
 		default:
-			event.Kind = db.EventLogout
 			ended, err = tx.RevokeSession(ctx, p.User.ID, p.Session.ID)
 		}
 		if err != nil {
 			return err
 		}
-		return tx.RecordEvent(ctx, event)
+		return tx.RecordEvent(ctx, event(ctx, p, kind))
 	})
 	if err != nil {
 		return 0, fmt.Errorf("auth: logout: %w", err)

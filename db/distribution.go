@@ -14,6 +14,8 @@ func Distribution() []DistributedTable {
 		{Table: "sessions", Column: "user_id", Group: "user"},
 		{Table: "wechat_session_keys", Column: "user_id", Group: "user"},
 		{Table: "auth_events", Column: "user_id", Group: "user"},
+		{Table: "avatars", Column: "user_id", Group: "user"},
 		{Table: "user_identities", Column: "subject"},
+		{Table: "wechat_access_tokens", Column: "app_id"},
 	}
 }

@@ -19,6 +19,12 @@ const (
 	EventLogout          EventKind = "logout"           // of this session
 	EventLogoutOthers    EventKind = "logout_others"    // of all sessions but this one
 	EventLogoutAll       EventKind = "logout_all"
+	EventProfileGiven    EventKind = "profile_given"
+	EventProfileRefused  EventKind = "profile_refused" // encrypted data that is not the caller's, or stale
+	EventPhoneBound      EventKind = "phone_bound"
+	EventPhoneUnbound    EventKind = "phone_unbound"
+	EventPhoneRefused    EventKind = "phone_refused" // another account's number, or a code or data that does not count
+	EventAccountDeleted  EventKind = "account_deleted"
 )
 
 // Event is one line of an account's history.

@@ -15,9 +15,10 @@ type IdentityKind string
 const (
 	IdentityOpenID  IdentityKind = "wx_open_id"
 	IdentityUnionID IdentityKind = "wx_union_id"
+	IdentityPhone   IdentityKind = "phone"
 )
 
-// Identity is what leads to one user and no other: an openid within its app, or a unionid over all apps.
+// Identity is what leads to one user and no other: an openid or a phone within its app, or a unionid over all apps.
 type Identity struct {
 	Kind    IdentityKind
 	AppID   string // empty for a unionid
@@ -32,6 +33,11 @@ func OpenIDIdentity(appID, openID string) Identity {
 // UnionIDIdentity is the identity of a unionid, which all apps of one WeChat Open Platform account share.
 func UnionIDIdentity(unionID string) Identity {
 	return Identity{Kind: IdentityUnionID, Subject: unionID}
+}
+
+// PhoneIdentity is the identity of a phone number in an app; subject is a keyed hash of the number.
+func PhoneIdentity(appID, subject string) Identity {
+	return Identity{Kind: IdentityPhone, AppID: appID, Subject: subject}
 }
 
 type identityRow struct {
@@ -56,7 +62,7 @@ func (s *Store) IdentityOwner(ctx context.Context, id Identity) (uuid.UUID, erro
 }
 
 // ClaimIdentity makes id lead to userID unless it already leads somewhere, and returns the user it leads to. It is a
-// statement of its own, before the transaction that writes the user: a claim left behind by a crash is harmless, the
+// statement of its own at a login, before the transaction that writes the user: a claim left behind by a crash is harmless, the
 // next login uses it.
 func (s *Store) ClaimIdentity(ctx context.Context, id Identity, userID uuid.UUID) (owner uuid.UUID, err error) {
 	row := &identityRow{Subject: id.Subject, AppID: id.AppID, Kind: id.Kind, UserID: userID, CreatedAt: s.now()}

@@ -49,3 +49,10 @@ func (s *Store) SessionKey(ctx context.Context, userID uuid.UUID, appID string) 
 	}
 	return key, nil
 }
+
+// SessionKeys lists the keys of a user, one for each app the user logged in to.
+func (s *Store) SessionKeys(ctx context.Context, userID uuid.UUID) ([]SessionKey, error) {
+	var keys []SessionKey
+	err := s.db.NewSelect().Model(&keys).Where("user_id = ?", userID).Scan(ctx)
+	return keys, wrap("list session keys", err)
+}

@@ -19,11 +19,17 @@ type User struct {
 	OpenID      string    `bun:",nullzero"` // a copy of the identity of the first login
 	UnionID     string    `bun:",nullzero"` // a copy of the identity; empty while WeChat gives none
 	Points      int64
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	LastLoginAt time.Time `bun:",nullzero"`
-	DisabledAt  time.Time `bun:",nullzero"` // set by an operator: the account may do nothing
-	DeletedAt   time.Time `bun:",nullzero"`
+	Nickname    *string   // nil until a profile was given
+	AvatarID    uuid.UUID `bun:",nullzero"` // an upload of the user's
+	AvatarURL   string    `bun:",nullzero"` // or else one of WeChat's, https
+	PhoneSealed []byte    // nil while no phone is bound
+	// PhoneSubjects are the subjects of the identities that claim the phone, space-separated.
+	PhoneSubjects string `bun:",nullzero"`
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	LastLoginAt   time.Time `bun:",nullzero"`
+	DisabledAt    time.Time `bun:",nullzero"` // set by an operator: the account may do nothing
+	DeletedAt     time.Time `bun:",nullzero"`
 }
 
 // Disabled reports whether an operator closed the account.
@@ -31,6 +37,12 @@ func (u *User) Disabled() bool { return !u.DisabledAt.IsZero() }
 
 // Deleted reports whether the owner deleted the account.
 func (u *User) Deleted() bool { return !u.DeletedAt.IsZero() }
+
+// HasProfile reports whether the user gave a profile: a nickname, for the avatar is optional.
+func (u *User) HasProfile() bool { return u.Nickname != nil }
+
+// HasPhone reports whether a phone is bound.
+func (u *User) HasPhone() bool { return u.PhoneSealed != nil }
 
 // CreateUser adds user, stamped with the time, unless one with its id is there already, and reports whether it did.
 func (s *Store) CreateUser(ctx context.Context, user *User) (created bool, err error) {
@@ -69,9 +81,55 @@ func (s *Store) SetUnionID(ctx context.Context, id uuid.UUID, unionID string) er
 	return wrap("set unionid", err)
 }
 
-// DisplayName is what to call the user before they say: a friendly name and four digits, always the same for the same
-// user, and made from nothing that tells anything of them.
+// LockUser makes other transactions that change the user wait for the end of this one, and returns the user as it is
+// now; ErrNotFound when there is none, or it is deleted. It is an UPDATE because every engine has that.
+func (s *Store) LockUser(ctx context.Context, id uuid.UUID) (*User, error) {
+	user := new(User)
+	err := s.db.NewUpdate().Model(user).
+		Set("updated_at = ?", s.now()).
+		Where("id = ?", id).
+		Where("deleted_at IS NULL").
+		Returning("?Columns").
+		Scan(ctx)
+	if err != nil {
+		return nil, wrap("lock user", err)
+	}
+	return user, nil
+}
+
+// SaveUser writes the columns of user that steps change: profile, phone and unionid.
+func (s *Store) SaveUser(ctx context.Context, user *User) error {
+	user.UpdatedAt = s.now()
+	_, err := s.db.NewUpdate().Model(user).
+		Column("nickname", "avatar_id", "avatar_url", "phone_sealed", "phone_subjects", "updated_at").
+		Where("id = ?", user.ID).
+		Exec(ctx)
+	return wrap("save user", err)
+}
+
+// EraseUser removes everything that tells who the user was and leaves the bare row, for orders to belong to. The
+// identities are the caller's to release: they are found by what this removes.
+func (s *Store) EraseUser(ctx context.Context, id uuid.UUID) error {
+	now := s.now()
+	for _, owned := range []any{(*Session)(nil), (*SessionKey)(nil), (*Avatar)(nil)} {
+		if _, err := s.db.NewDelete().Model(owned).Where("user_id = ?", id).Exec(ctx); err != nil {
+			return wrap("erase user", err)
+		}
+	}
+	_, err := s.db.NewUpdate().Model(&User{UpdatedAt: now, DeletedAt: now}).
+		Column("open_id", "union_id", "points", "nickname", "avatar_id", "avatar_url", "phone_sealed", "phone_subjects",
+			"last_login_at", "updated_at", "deleted_at").
+		Where("id = ?", id).
+		Exec(ctx)
+	return wrap("erase user", err)
+}
+
+// DisplayName is what to call the user: the nickname, and before there is one a friendly name and four digits, always
+// the same for the same user, and made from nothing that tells anything of them.
 func (u *User) DisplayName() string {
+	if u.Nickname != nil {
+		return *u.Nickname
+	}
 	animals := [...]string{"海豚", "小鹿", "松鼠", "熊猫", "白鹭", "刺猬", "海豹", "锦鲤", "雪狐", "考拉", "企鹅", "鲸鱼", "麻雀", "水獭", "羚羊", "蜂鸟"}
 	h := fnv.New32a()
 	h.Write(u.ID[:])

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"wxpass/auth"
 	"wxpass/db"
 	"wxpass/db/dbtest"
@@ -60,7 +62,8 @@ func newAPI(t *testing.T, url string, hooks ...dbtest.Hook) *api {
 		TokenTTL: 168 * time.Hour, SessionMaxAge: 720 * time.Hour, Now: clock.Now, Log: log,
 	}
 	for _, app := range apps {
-		a.auth.WeChat = append(a.auth.WeChat, &wechat.Client{AppID: app.ID, Secret: app.Secret, BaseURL: world.URL, Timeout: 2 * time.Second, Now: clock.Now, Log: log})
+		a.auth.WeChat = append(a.auth.WeChat, &wechat.Client{AppID: app.ID, Secret: app.Secret, BaseURL: world.URL, Timeout: 2 * time.Second,
+			Credentials: &auth.Credentials{Store: a.store, Keys: a.auth.DataKeys}, Now: clock.Now, Log: log})
 	}
 	a.serve(graph.Options{Development: true, RateLimitScale: 1, MaxBody: 64 << 10, MaxTokens: 1000, Now: clock.Now, Log: log})
 	return a
@@ -68,10 +71,14 @@ func newAPI(t *testing.T, url string, hooks ...dbtest.Hook) *api {
 
 // serve puts the endpoint in place with other options.
 func (a *api) serve(o graph.Options) {
-	endpoint := a.auth.Middleware(graph.Handler(&graph.Resolver{Auth: a.auth}, o))
+	endpoint := a.auth.Middleware(graph.Handler(&graph.Resolver{Auth: a.auth, UploadURL: uploadURL}, o))
 	a.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		endpoint.ServeHTTP(w, r.WithContext(auth.WithRequest(r.Context(), auth.Request{ID: "request-1"})))
 	})
+}
+
+func uploadURL(_ context.Context, id uuid.UUID) string {
+	return "https://here.example/avatars/" + id.String() + ".jpg"
 }
 
 // answer is a GraphQL answer, with its text.

@@ -14,9 +14,13 @@ import (
 	"wxpass/auth"
 )
 
-// requireAuth implements @requireAuth: the field is resolved only for a principal.
-func requireAuth(ctx context.Context, _ any, next graphql.Resolver) (any, error) {
-	if _, err := auth.PrincipalFrom(ctx); err != nil { // loads session and user once per request
+// requireAuth implements @requireAuth: the field is resolved only for a principal that has passed every step.
+func requireAuth(ctx context.Context, _ any, next graphql.Resolver, steps []auth.Step) (any, error) {
+	p, err := auth.PrincipalFrom(ctx) // loads session and user once per request
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Require(steps); err != nil {
 		return nil, err
 	}
 	return next(ctx)
@@ -55,7 +59,7 @@ func (l *limiter) rateLimit(scale float64) func(ctx context.Context, _ any, next
 			return nil, &RateLimitedError{RetryAfter: wait}
 		}
 		result, err := next(ctx)
-		settle(errors.Is(err, auth.ErrLoginCodeInvalid))
+		settle(errors.Is(err, auth.ErrLoginCodeInvalid) || errors.Is(err, auth.ErrPhoneCodeInvalid))
 		return result, err
 	}
 }

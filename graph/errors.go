@@ -25,6 +25,11 @@ var publicErrors = []struct {
 }{
 	{auth.ErrMockCode, ErrorCodeLoginCodeInvalid, "wx.login gave the developer tools' mock code: open the project with your own app id, then log in again."},
 	{auth.ErrLoginCodeInvalid, ErrorCodeLoginCodeInvalid, "WeChat refuses this login code: call wx.login again, and check that the Mini Program's app id is this server's."},
+	{auth.ErrPhoneCodeIsLoginCode, ErrorCodePhoneCodeInvalid, "WeChat refuses this phone code, which looks like a login code: send the code of the phone button's event."},
+	{auth.ErrPhoneCodeInvalid, ErrorCodePhoneCodeInvalid, "WeChat refuses this phone code: let the user tap the button again."},
+	{auth.ErrPhoneAlreadyBound, ErrorCodePhoneAlreadyBound, "Another account has this phone number."},
+	{auth.ErrSessionKeyExpired, ErrorCodeSessionKeyExpired, "The encrypted data does not open with the session key on file: log in first, then let the user tap again."},
+	{auth.ErrEncryptedDataInvalid, ErrorCodeEncryptedDataInvalid, "The encrypted data is not acceptable: it must be this app's and this user's, less than ten minutes old, and of the kind asked for."},
 	{auth.ErrAccountBlocked, ErrorCodeAccountBlocked, "This account is disabled."},
 	{wechat.ErrBlocked, ErrorCodeAccountBlocked, "WeChat considers this user high-risk and refuses the login."},
 	{wechat.ErrMisconfigured, ErrorCodeServerMisconfigured, "WeChat refuses the server's settings; its log says what to fix."},
@@ -81,8 +86,11 @@ func describe(err error) (code ErrorCode, message string, extensions map[string]
 		nobody  *auth.UnauthenticatedError
 		limited *RateLimitedError
 		input   *auth.InputError
+		steps   *auth.StepRequiredError
 	)
 	switch {
+	case errors.As(err, &steps):
+		return ErrorCodeAuthStepRequired, "This field needs a step the user has not taken yet.", map[string]any{"missingSteps": steps.Missing, "completedSteps": steps.Completed}
 	case errors.As(err, &nobody):
 		return ErrorCodeUnauthenticated, unauthenticated[nobody.Reason], map[string]any{"reason": nobody.Reason}
 	case errors.As(err, &limited):
@@ -95,7 +103,7 @@ func describe(err error) (code ErrorCode, message string, extensions map[string]
 			continue
 		}
 		switch e.code {
-		case ErrorCodeLoginCodeInvalid:
+		case ErrorCodeLoginCodeInvalid, ErrorCodePhoneCodeInvalid:
 			extensions = map[string]any{"retryable": false}
 		case ErrorCodeWechatUnavailable: // the code may be spent, so the same request is not worth repeating
 			extensions = map[string]any{"retryable": false, "retryAfterSeconds": seconds(wechatRetryAfter)}

@@ -34,23 +34,40 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
 	Session() SessionResolver
+	User() UserResolver
 }
 
 type DirectiveRoot struct {
 	Public      func(ctx context.Context, obj any, next graphql.Resolver) (res any, err error)
 	RateLimit   func(ctx context.Context, obj any, next graphql.Resolver, limit int, refused *int, perSeconds int) (res any, err error)
-	RequireAuth func(ctx context.Context, obj any, next graphql.Resolver) (res any, err error)
+	RequireAuth func(ctx context.Context, obj any, next graphql.Resolver, steps []auth.Step) (res any, err error)
 }
 
 type ComplexityRoot struct {
+	AuthorizeProfilePayload struct {
+		User func(childComplexity int) int
+	}
+
+	BindPhonePayload struct {
+		User func(childComplexity int) int
+	}
+
+	DeleteAccountPayload struct {
+		Deleted func(childComplexity int) int
+	}
+
 	LogoutPayload struct {
 		EndedSessions func(childComplexity int) int
 	}
 
 	Mutation struct {
-		Logout       func(childComplexity int, input *LogoutInput) int
-		RenewSession func(childComplexity int) int
-		SilentLogin  func(childComplexity int, input auth.LoginInput) int
+		AuthorizeProfile func(childComplexity int, input auth.ProfileInput) int
+		BindPhone        func(childComplexity int, input auth.PhoneInput) int
+		DeleteAccount    func(childComplexity int, input DeleteAccountInput) int
+		Logout           func(childComplexity int, input *LogoutInput) int
+		RenewSession     func(childComplexity int) int
+		SilentLogin      func(childComplexity int, input auth.LoginInput) int
+		UnbindPhone      func(childComplexity int) int
 	}
 
 	Query struct {
@@ -78,11 +95,20 @@ type ComplexityRoot struct {
 		User      func(childComplexity int) int
 	}
 
+	UnbindPhonePayload struct {
+		User func(childComplexity int) int
+	}
+
 	User struct {
+		AvatarURL   func(childComplexity int) int
 		CreatedAt   func(childComplexity int) int
 		DisplayName func(childComplexity int) int
 		ID          func(childComplexity int) int
+		MaskedPhone func(childComplexity int) int
+		Nickname    func(childComplexity int) int
+		Phone       func(childComplexity int) int
 		Points      func(childComplexity int) int
+		Steps       func(childComplexity int) int
 	}
 }
 
@@ -93,7 +119,11 @@ type ComplexityRoot struct {
 type MutationResolver interface {
 	SilentLogin(ctx context.Context, input auth.LoginInput) (*auth.Grant, error)
 	RenewSession(ctx context.Context) (*auth.Grant, error)
+	AuthorizeProfile(ctx context.Context, input auth.ProfileInput) (*AuthorizeProfilePayload, error)
+	BindPhone(ctx context.Context, input auth.PhoneInput) (*BindPhonePayload, error)
+	UnbindPhone(ctx context.Context) (*UnbindPhonePayload, error)
 	Logout(ctx context.Context, input *LogoutInput) (*LogoutPayload, error)
+	DeleteAccount(ctx context.Context, input DeleteAccountInput) (*DeleteAccountPayload, error)
 }
 type QueryResolver interface {
 	Me(ctx context.Context) (*db.User, error)
@@ -101,6 +131,13 @@ type QueryResolver interface {
 }
 type SessionResolver interface {
 	Current(ctx context.Context, obj *db.Session) (bool, error)
+}
+type UserResolver interface {
+	AvatarURL(ctx context.Context, obj *db.User) (*string, error)
+
+	Steps(ctx context.Context, obj *db.User) ([]auth.Step, error)
+	MaskedPhone(ctx context.Context, obj *db.User) (*string, error)
+	Phone(ctx context.Context, obj *db.User) (*string, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -121,6 +158,27 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	_ = ec
 	switch typeName + "." + field {
 
+	case "AuthorizeProfilePayload.user":
+		if e.ComplexityRoot.AuthorizeProfilePayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuthorizeProfilePayload.User(childComplexity), true
+
+	case "BindPhonePayload.user":
+		if e.ComplexityRoot.BindPhonePayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BindPhonePayload.User(childComplexity), true
+
+	case "DeleteAccountPayload.deleted":
+		if e.ComplexityRoot.DeleteAccountPayload.Deleted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAccountPayload.Deleted(childComplexity), true
+
 	case "LogoutPayload.endedSessions":
 		if e.ComplexityRoot.LogoutPayload.EndedSessions == nil {
 			break
@@ -128,6 +186,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LogoutPayload.EndedSessions(childComplexity), true
 
+	case "Mutation.authorizeProfile":
+		if e.ComplexityRoot.Mutation.AuthorizeProfile == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_authorizeProfile_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AuthorizeProfile(childComplexity, args["input"].(auth.ProfileInput)), true
+	case "Mutation.bindPhone":
+		if e.ComplexityRoot.Mutation.BindPhone == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_bindPhone_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.BindPhone(childComplexity, args["input"].(auth.PhoneInput)), true
+	case "Mutation.deleteAccount":
+		if e.ComplexityRoot.Mutation.DeleteAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteAccount(childComplexity, args["input"].(DeleteAccountInput)), true
 	case "Mutation.logout":
 		if e.ComplexityRoot.Mutation.Logout == nil {
 			break
@@ -156,6 +247,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SilentLogin(childComplexity, args["input"].(auth.LoginInput)), true
+	case "Mutation.unbindPhone":
+		if e.ComplexityRoot.Mutation.UnbindPhone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.UnbindPhone(childComplexity), true
 
 	case "Query.me":
 		if e.ComplexityRoot.Query.Me == nil {
@@ -239,6 +336,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SilentLoginPayload.User(childComplexity), true
 
+	case "UnbindPhonePayload.user":
+		if e.ComplexityRoot.UnbindPhonePayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnbindPhonePayload.User(childComplexity), true
+
+	case "User.avatarUrl":
+		if e.ComplexityRoot.User.AvatarURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.AvatarURL(childComplexity), true
 	case "User.createdAt":
 		if e.ComplexityRoot.User.CreatedAt == nil {
 			break
@@ -257,12 +367,36 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.ID(childComplexity), true
+	case "User.maskedPhone":
+		if e.ComplexityRoot.User.MaskedPhone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.MaskedPhone(childComplexity), true
+	case "User.nickname":
+		if e.ComplexityRoot.User.Nickname == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Nickname(childComplexity), true
+	case "User.phone":
+		if e.ComplexityRoot.User.Phone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Phone(childComplexity), true
 	case "User.points":
 		if e.ComplexityRoot.User.Points == nil {
 			break
 		}
 
 		return e.ComplexityRoot.User.Points(childComplexity), true
+	case "User.steps":
+		if e.ComplexityRoot.User.Steps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Steps(childComplexity), true
 
 	}
 	return 0, false
@@ -272,6 +406,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputAuthorizeProfileInput,
+		ec.unmarshalInputBindPhoneInput,
+		ec.unmarshalInputDeleteAccountInput,
+		ec.unmarshalInputEncryptedDataInput,
 		ec.unmarshalInputLogoutInput,
 		ec.unmarshalInputSilentLoginInput,
 	)
@@ -350,10 +488,14 @@ func newExecutionContext(
 
 var sources = []*ast.Source{
 	{Name: "../schema.graphqls", Input: `"""
-Refuses the field unless the caller is logged in: error UNAUTHENTICATED, with a reason. A caller logs in with
-silentLogin and sends the token as the header ` + "`" + `Authorization: Bearer TOKEN` + "`" + `.
+Refuses the field unless the caller is logged in (error UNAUTHENTICATED, with a reason) and has passed every step named
+(error AUTH_STEP_REQUIRED, with missingSteps and completedSteps). A caller logs in with silentLogin and sends the token
+as the header ` + "`" + `Authorization: Bearer TOKEN` + "`" + `.
 """
-directive @requireAuth on FIELD_DEFINITION
+directive @requireAuth(
+  "What the caller must have done besides logging in."
+  steps: [AuthStep!]! = []
+) on FIELD_DEFINITION
 
 "Anyone may resolve the field."
 directive @public on FIELD_DEFINITION
@@ -373,6 +515,14 @@ directive @rateLimit(
 
 "A moment in time, RFC 3339, such as 2026-11-20T09:30:00Z."
 scalar Time
+
+"Something a user has done that a field may ask for. The server keeps it; no token and no client asserts it."
+enum AuthStep {
+  "A profile was given: a nickname, and an avatar if the user chose one. See authorizeProfile."
+  USER
+  "A phone number is bound. See bindPhone."
+  PHONE
+}
 
 type Query {
   "Who the caller is."
@@ -396,11 +546,39 @@ type Mutation {
   the operator sets; after it, log in again.
   """
   renewSession: RenewSessionPayload @requireAuth
+  """
+  Takes the caller's profile, and with it the step USER. What is left out stays as it is. WeChat's placeholder name and
+  grey avatar in encrypted data change nothing. Errors: BAD_INPUT, SESSION_KEY_EXPIRED, ENCRYPTED_DATA_INVALID.
+  """
+  authorizeProfile(
+    "The profile, as the user filled it in."
+    input: AuthorizeProfileInput!
+  ): AuthorizeProfilePayload @requireAuth
+  """
+  Gives the caller the phone number WeChat vouches for, and with it the step PHONE. Another number takes the place of a
+  former one; the same one again changes nothing. A code that was answered may be sent again for five minutes, in case
+  the answer was lost. Errors: PHONE_CODE_INVALID, PHONE_ALREADY_BOUND, SESSION_KEY_EXPIRED, ENCRYPTED_DATA_INVALID,
+  WECHAT_UNAVAILABLE, SERVER_MISCONFIGURED, BAD_INPUT, RATE_LIMITED.
+  """
+  bindPhone(
+    "What the phone button gave."
+    input: BindPhoneInput!
+  ): BindPhonePayload @requireAuth @rateLimit(limit: 60, refused: 10)
+  "Takes the caller's phone number away. The fields that need it are closed at once, for every session."
+  unbindPhone: UnbindPhonePayload @requireAuth(steps: [PHONE])
   "Ends sessions of the caller. Their tokens are refused from the next request on."
   logout(
     "Which sessions; the one the request is made in when left out."
     input: LogoutInput
   ): LogoutPayload @requireAuth
+  """
+  Removes the account: sessions, WeChat identities, profile, phone and uploads go at once, orders stay under an anonymous
+  owner. Logging in again makes a new account. Errors: BAD_INPUT.
+  """
+  deleteAccount(
+    "That the user means it."
+    input: DeleteAccountInput!
+  ): DeleteAccountPayload @requireAuth
 }
 
 "What a Mini Program sends to log in."
@@ -431,6 +609,69 @@ type RenewSessionPayload {
   expiresAt: Time!
 }
 
+"A profile. Send a nickname, an avatarId or both; or else encrypted data."
+input AuthorizeProfileInput {
+  "What ` + "`" + `<input type=\"nickname\">` + "`" + ` gave: 1 to 32 characters, without control characters."
+  nickname: String
+  "What ` + "`" + `POST /upload/avatar` + "`" + ` answered."
+  avatarId: ID
+  "From older clients: the data of wx.getUserProfile or wx.getUserInfo."
+  encrypted: EncryptedDataInput
+}
+
+"What the phone button gave: one of the two."
+input BindPhoneInput @oneOf {
+  "The code of ` + "`" + `e.detail` + "`" + `, in the handler of open-type getPhoneNumber. Not wx.login's. It lives five minutes."
+  code: String
+  "From older clients: the encrypted data of ` + "`" + `e.detail` + "`" + `."
+  encrypted: EncryptedDataInput
+}
+
+"""
+What WeChat encrypts under the user's session key. Log in before the user taps: a login after the tap may bring a new key,
+and the data then does not open.
+"""
+input EncryptedDataInput {
+  "As WeChat gave it, base64."
+  encryptedData: String!
+  "As WeChat gave it, base64."
+  iv: String!
+  "As WeChat gave it, to the letter. Belongs together with signature."
+  rawData: String
+  "As WeChat gave it, hex."
+  signature: String
+}
+
+"The answer to a profile."
+type AuthorizeProfilePayload {
+  "The user, changed."
+  user: User!
+}
+
+"The answer to a phone number."
+type BindPhonePayload {
+  "The user, changed."
+  user: User!
+}
+
+"The answer to giving up a phone number."
+type UnbindPhonePayload {
+  "The user, changed."
+  user: User!
+}
+
+"That the user means to delete the account."
+input DeleteAccountInput {
+  "The word DELETE."
+  confirm: String!
+}
+
+"The answer to a deletion."
+type DeleteAccountPayload {
+  "True: the account is gone."
+  deleted: Boolean!
+}
+
 "Which sessions to end."
 input LogoutInput {
   "Which of the caller's sessions end."
@@ -457,10 +698,20 @@ type LogoutPayload {
 type User {
   "The account's id, a UUID."
   id: ID!
-  "What to call the user: a friendly generated name."
+  "What to call the user: the nickname, else a friendly generated name that stays the same."
   displayName: String!
+  "The nickname the user gave."
+  nickname: String
+  "Where the user's avatar is."
+  avatarUrl: String
   "Points the user has."
   points: Int!
+  "The steps the user has passed."
+  steps: [AuthStep!]!
+  "The bound phone number with its middle hidden, to show."
+  maskedPhone: String
+  "The bound phone number, E.164."
+  phone: String @requireAuth(steps: [PHONE])
   "When the account was made."
   createdAt: Time!
 }
@@ -483,8 +734,18 @@ type Session {
 enum ErrorCode {
   "No token, or one that does not count; ` + "`" + `extensions.reason` + "`" + ` says why. Log in again: it is silent."
   UNAUTHENTICATED
+  "A step is missing; ` + "`" + `extensions.missingSteps` + "`" + ` says which to ask the user for, ` + "`" + `completedSteps` + "`" + ` what is done already."
+  AUTH_STEP_REQUIRED
   "WeChat refuses the login code: bad, used, older than five minutes, or another app's. Call wx.login again."
   LOGIN_CODE_INVALID
+  "WeChat refuses the phone code: bad, used, older than five minutes, or a login code. Let the user tap again."
+  PHONE_CODE_INVALID
+  "Encrypted data does not open with the session key on file: log in, then let the user tap again."
+  SESSION_KEY_EXPIRED
+  "Encrypted data opens but is another app's, another user's, stale, or not what was asked for."
+  ENCRYPTED_DATA_INVALID
+  "Another account of this app has the phone number."
+  PHONE_ALREADY_BOUND
   "WeChat considers the user high-risk, or an operator disabled the account."
   ACCOUNT_BLOCKED
   "A value, or a header of the request, is out of range or malformed; ` + "`" + `extensions.field` + "`" + ` says which."
@@ -523,6 +784,30 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_AuthorizeProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_AuthorizeProfilePayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuthorizeProfilePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_BindPhonePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_BindPhonePayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BindPhonePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteAccountPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deleted":
+		return ec.fieldContext_DeleteAccountPayload_deleted(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteAccountPayload", field.Name)
+}
 
 func (ec *executionContext) childFields_LogoutPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -572,14 +857,32 @@ func (ec *executionContext) childFields_SilentLoginPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type SilentLoginPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UnbindPhonePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_UnbindPhonePayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnbindPhonePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_User_id(ctx, field)
 	case "displayName":
 		return ec.fieldContext_User_displayName(ctx, field)
+	case "nickname":
+		return ec.fieldContext_User_nickname(ctx, field)
+	case "avatarUrl":
+		return ec.fieldContext_User_avatarUrl(ctx, field)
 	case "points":
 		return ec.fieldContext_User_points(ctx, field)
+	case "steps":
+		return ec.fieldContext_User_steps(ctx, field)
+	case "maskedPhone":
+		return ec.fieldContext_User_maskedPhone(ctx, field)
+	case "phone":
+		return ec.fieldContext_User_phone(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_User_createdAt(ctx, field)
 	}
@@ -732,6 +1035,62 @@ func (ec *executionContext) dir_rateLimit_args(ctx context.Context, rawArgs map[
 	return args, nil
 }
 
+func (ec *executionContext) dir_requireAuth_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "steps",
+		func(ctx context.Context, v any) ([]auth.Step, error) {
+			return ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["steps"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_authorizeProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (auth.ProfileInput, error) {
+			return ec.unmarshalNAuthorizeProfileInput2wxpassᚋauthᚐProfileInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_bindPhone_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (auth.PhoneInput, error) {
+			return ec.unmarshalNBindPhoneInput2wxpassᚋauthᚐPhoneInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (DeleteAccountInput, error) {
+			return ec.unmarshalNDeleteAccountInput2wxpassᚋgraphᚐDeleteAccountInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_logout_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -833,6 +1192,93 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _AuthorizeProfilePayload_user(ctx context.Context, field graphql.CollectedField, obj *AuthorizeProfilePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuthorizeProfilePayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *db.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚖwxpassᚋdbᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuthorizeProfilePayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AuthorizeProfilePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BindPhonePayload_user(ctx context.Context, field graphql.CollectedField, obj *BindPhonePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BindPhonePayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *db.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚖwxpassᚋdbᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BindPhonePayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BindPhonePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteAccountPayload_deleted(ctx context.Context, field graphql.CollectedField, obj *DeleteAccountPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteAccountPayload_deleted(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Deleted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteAccountPayload_deleted(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteAccountPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
 
 func (ec *executionContext) _LogoutPayload_endedSessions(ctx context.Context, field graphql.CollectedField, obj *LogoutPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -951,11 +1397,16 @@ func (ec *executionContext) _Mutation_renewSession(ctx context.Context, field gr
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
+				steps, err := ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *auth.Grant
+					return zeroVal, err
+				}
 				if ec.Directives.RequireAuth == nil {
 					var zeroVal *auth.Grant
 					return zeroVal, errors.New("directive requireAuth is not implemented")
 				}
-				return ec.Directives.RequireAuth(ctx, nil, directive0)
+				return ec.Directives.RequireAuth(ctx, nil, directive0, steps)
 			}
 
 			next = directive1
@@ -981,6 +1432,202 @@ func (ec *executionContext) fieldContext_Mutation_renewSession(_ context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_authorizeProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_authorizeProfile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AuthorizeProfile(ctx, fc.Args["input"].(auth.ProfileInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				steps, err := ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *AuthorizeProfilePayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequireAuth == nil {
+					var zeroVal *AuthorizeProfilePayload
+					return zeroVal, errors.New("directive requireAuth is not implemented")
+				}
+				return ec.Directives.RequireAuth(ctx, nil, directive0, steps)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *AuthorizeProfilePayload) graphql.Marshaler {
+			return ec.marshalOAuthorizeProfilePayload2ᚖwxpassᚋgraphᚐAuthorizeProfilePayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_authorizeProfile(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuthorizeProfilePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_authorizeProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_bindPhone(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_bindPhone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().BindPhone(ctx, fc.Args["input"].(auth.PhoneInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				steps, err := ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *BindPhonePayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequireAuth == nil {
+					var zeroVal *BindPhonePayload
+					return zeroVal, errors.New("directive requireAuth is not implemented")
+				}
+				return ec.Directives.RequireAuth(ctx, nil, directive0, steps)
+			}
+			directive2 := func(ctx context.Context) (any, error) {
+				limit, err := ec.unmarshalNInt2int(ctx, 60)
+				if err != nil {
+					var zeroVal *BindPhonePayload
+					return zeroVal, err
+				}
+				refused, err := ec.unmarshalOInt2ᚖint(ctx, 10)
+				if err != nil {
+					var zeroVal *BindPhonePayload
+					return zeroVal, err
+				}
+				perSeconds, err := ec.unmarshalNInt2int(ctx, 60)
+				if err != nil {
+					var zeroVal *BindPhonePayload
+					return zeroVal, err
+				}
+				if ec.Directives.RateLimit == nil {
+					var zeroVal *BindPhonePayload
+					return zeroVal, errors.New("directive rateLimit is not implemented")
+				}
+				return ec.Directives.RateLimit(ctx, nil, directive1, limit, refused, perSeconds)
+			}
+
+			next = directive2
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *BindPhonePayload) graphql.Marshaler {
+			return ec.marshalOBindPhonePayload2ᚖwxpassᚋgraphᚐBindPhonePayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_bindPhone(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BindPhonePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_bindPhone_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_unbindPhone(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_unbindPhone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Mutation().UnbindPhone(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				steps, err := ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, []any{"PHONE"})
+				if err != nil {
+					var zeroVal *UnbindPhonePayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequireAuth == nil {
+					var zeroVal *UnbindPhonePayload
+					return zeroVal, errors.New("directive requireAuth is not implemented")
+				}
+				return ec.Directives.RequireAuth(ctx, nil, directive0, steps)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *UnbindPhonePayload) graphql.Marshaler {
+			return ec.marshalOUnbindPhonePayload2ᚖwxpassᚋgraphᚐUnbindPhonePayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_unbindPhone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UnbindPhonePayload(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_logout(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -997,11 +1644,16 @@ func (ec *executionContext) _Mutation_logout(ctx context.Context, field graphql.
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
+				steps, err := ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *LogoutPayload
+					return zeroVal, err
+				}
 				if ec.Directives.RequireAuth == nil {
 					var zeroVal *LogoutPayload
 					return zeroVal, errors.New("directive requireAuth is not implemented")
 				}
-				return ec.Directives.RequireAuth(ctx, nil, directive0)
+				return ec.Directives.RequireAuth(ctx, nil, directive0, steps)
 			}
 
 			next = directive1
@@ -1038,6 +1690,68 @@ func (ec *executionContext) fieldContext_Mutation_logout(ctx context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_deleteAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteAccount(ctx, fc.Args["input"].(DeleteAccountInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				steps, err := ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *DeleteAccountPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequireAuth == nil {
+					var zeroVal *DeleteAccountPayload
+					return zeroVal, errors.New("directive requireAuth is not implemented")
+				}
+				return ec.Directives.RequireAuth(ctx, nil, directive0, steps)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *DeleteAccountPayload) graphql.Marshaler {
+			return ec.marshalODeleteAccountPayload2ᚖwxpassᚋgraphᚐDeleteAccountPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteAccountPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_me(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1053,11 +1767,16 @@ func (ec *executionContext) _Query_me(ctx context.Context, field graphql.Collect
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
+				steps, err := ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *db.User
+					return zeroVal, err
+				}
 				if ec.Directives.RequireAuth == nil {
 					var zeroVal *db.User
 					return zeroVal, errors.New("directive requireAuth is not implemented")
 				}
-				return ec.Directives.RequireAuth(ctx, nil, directive0)
+				return ec.Directives.RequireAuth(ctx, nil, directive0, steps)
 			}
 
 			next = directive1
@@ -1098,11 +1817,16 @@ func (ec *executionContext) _Query_mySessions(ctx context.Context, field graphql
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
+				steps, err := ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal []*db.Session
+					return zeroVal, err
+				}
 				if ec.Directives.RequireAuth == nil {
 					var zeroVal []*db.Session
 					return zeroVal, errors.New("directive requireAuth is not implemented")
 				}
-				return ec.Directives.RequireAuth(ctx, nil, directive0)
+				return ec.Directives.RequireAuth(ctx, nil, directive0, steps)
 			}
 
 			next = directive1
@@ -1466,6 +2190,38 @@ func (ec *executionContext) fieldContext_SilentLoginPayload_isNewUser(_ context.
 	return graphql.NewScalarFieldContext("SilentLoginPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _UnbindPhonePayload_user(ctx context.Context, field graphql.CollectedField, obj *UnbindPhonePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnbindPhonePayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *db.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚖwxpassᚋdbᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UnbindPhonePayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnbindPhonePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _User_id(ctx context.Context, field graphql.CollectedField, obj *db.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1512,6 +2268,52 @@ func (ec *executionContext) fieldContext_User_displayName(_ context.Context, fie
 	return graphql.NewScalarFieldContext("User", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _User_nickname(ctx context.Context, field graphql.CollectedField, obj *db.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_nickname(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nickname, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_nickname(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _User_avatarUrl(ctx context.Context, field graphql.CollectedField, obj *db.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_avatarUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().AvatarURL(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_avatarUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _User_points(ctx context.Context, field graphql.CollectedField, obj *db.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1533,6 +2335,93 @@ func (ec *executionContext) _User_points(ctx context.Context, field graphql.Coll
 }
 func (ec *executionContext) fieldContext_User_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _User_steps(ctx context.Context, field graphql.CollectedField, obj *db.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_steps(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().Steps(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []auth.Step) graphql.Marshaler {
+			return ec.marshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_User_steps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, true, errors.New("field of type AuthStep does not have child fields"))
+}
+
+func (ec *executionContext) _User_maskedPhone(ctx context.Context, field graphql.CollectedField, obj *db.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_maskedPhone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().MaskedPhone(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_maskedPhone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _User_phone(ctx context.Context, field graphql.CollectedField, obj *db.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_phone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().Phone(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				steps, err := ec.unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx, []any{"PHONE"})
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.RequireAuth == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive requireAuth is not implemented")
+				}
+				return ec.Directives.RequireAuth(ctx, obj, directive0, steps)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_phone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _User_createdAt(ctx context.Context, field graphql.CollectedField, obj *db.User) (ret graphql.Marshaler) {
@@ -2617,6 +3506,168 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAuthorizeProfileInput(ctx context.Context, obj any) (auth.ProfileInput, error) {
+	var it auth.ProfileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"nickname", "avatarId", "encrypted"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "nickname":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nickname"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Nickname = data
+		case "avatarId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("avatarId"))
+			data, err := ec.unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AvatarID = data
+		case "encrypted":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("encrypted"))
+			data, err := ec.unmarshalOEncryptedDataInput2ᚖwxpassᚋauthᚐEncryptedData(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Encrypted = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputBindPhoneInput(ctx context.Context, obj any) (auth.PhoneInput, error) {
+	var it auth.PhoneInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "encrypted"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "encrypted":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("encrypted"))
+			data, err := ec.unmarshalOEncryptedDataInput2ᚖwxpassᚋauthᚐEncryptedData(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Encrypted = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeleteAccountInput(ctx context.Context, obj any) (DeleteAccountInput, error) {
+	var it DeleteAccountInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"confirm"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "confirm":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("confirm"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Confirm = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEncryptedDataInput(ctx context.Context, obj any) (auth.EncryptedData, error) {
+	var it auth.EncryptedData
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"encryptedData", "iv", "rawData", "signature"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "encryptedData":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("encryptedData"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EncryptedData = data
+		case "iv":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("iv"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IV = data
+		case "rawData":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rawData"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RawData = data
+		case "signature":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("signature"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Signature = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputLogoutInput(ctx context.Context, obj any) (LogoutInput, error) {
 	var it LogoutInput
 	if obj == nil {
@@ -2696,6 +3747,120 @@ func (ec *executionContext) unmarshalInputSilentLoginInput(ctx context.Context, 
 
 // region    **************************** object.gotpl ****************************
 
+var authorizeProfilePayloadImplementors = []string{"AuthorizeProfilePayload"}
+
+func (ec *executionContext) _AuthorizeProfilePayload(ctx context.Context, sel ast.SelectionSet, obj *AuthorizeProfilePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, authorizeProfilePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AuthorizeProfilePayload")
+		case "user":
+			out.Values[i] = ec._AuthorizeProfilePayload_user(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var bindPhonePayloadImplementors = []string{"BindPhonePayload"}
+
+func (ec *executionContext) _BindPhonePayload(ctx context.Context, sel ast.SelectionSet, obj *BindPhonePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bindPhonePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BindPhonePayload")
+		case "user":
+			out.Values[i] = ec._BindPhonePayload_user(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteAccountPayloadImplementors = []string{"DeleteAccountPayload"}
+
+func (ec *executionContext) _DeleteAccountPayload(ctx context.Context, sel ast.SelectionSet, obj *DeleteAccountPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteAccountPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteAccountPayload")
+		case "deleted":
+			out.Values[i] = ec._DeleteAccountPayload_deleted(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var logoutPayloadImplementors = []string{"LogoutPayload"}
 
 func (ec *executionContext) _LogoutPayload(ctx context.Context, sel ast.SelectionSet, obj *LogoutPayload) graphql.Marshaler {
@@ -2768,9 +3933,37 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "authorizeProfile":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_authorizeProfile(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "bindPhone":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_bindPhone(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "unbindPhone":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_unbindPhone(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "logout":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_logout(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteAccount(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -3082,6 +4275,44 @@ func (ec *executionContext) _SilentLoginPayload(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var unbindPhonePayloadImplementors = []string{"UnbindPhonePayload"}
+
+func (ec *executionContext) _UnbindPhonePayload(ctx context.Context, sel ast.SelectionSet, obj *UnbindPhonePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unbindPhonePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnbindPhonePayload")
+		case "user":
+			out.Values[i] = ec._UnbindPhonePayload_user(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var userImplementors = []string{"User"}
 
 func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj *db.User) graphql.Marshaler {
@@ -3097,22 +4328,179 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 		case "id":
 			out.Values[i] = ec._User_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "displayName":
 			out.Values[i] = ec._User_displayName(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "nickname":
+			out.Values[i] = ec._User_nickname(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "avatarUrl":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_avatarUrl(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "points":
 			out.Values[i] = ec._User_points(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "steps":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_steps(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "maskedPhone":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_maskedPhone(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "phone":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_phone(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "createdAt":
 			out.Values[i] = ec._User_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -3527,6 +4915,74 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAuthStep2wxpassᚋauthᚐStep(ctx context.Context, v any) (auth.Step, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNAuthStep2wxpassᚋauthᚐStep[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAuthStep2wxpassᚋauthᚐStep(ctx context.Context, sel ast.SelectionSet, v auth.Step) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNAuthStep2wxpassᚋauthᚐStep[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNAuthStep2wxpassᚋauthᚐStep = map[string]auth.Step{
+		"USER":  auth.StepUser,
+		"PHONE": auth.StepPhone,
+	}
+	marshalNAuthStep2wxpassᚋauthᚐStep = map[auth.Step]string{
+		auth.StepUser:  "USER",
+		auth.StepPhone: "PHONE",
+	}
+)
+
+func (ec *executionContext) unmarshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx context.Context, v any) ([]auth.Step, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]auth.Step, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAuthStep2wxpassᚋauthᚐStep(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(ctx context.Context, sel ast.SelectionSet, v []auth.Step) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAuthStep2wxpassᚋauthᚐStep(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNAuthorizeProfileInput2wxpassᚋauthᚐProfileInput(ctx context.Context, v any) (auth.ProfileInput, error) {
+	res, err := ec.unmarshalInputAuthorizeProfileInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNBindPhoneInput2wxpassᚋauthᚐPhoneInput(ctx context.Context, v any) (auth.PhoneInput, error) {
+	res, err := ec.unmarshalInputBindPhoneInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -3541,6 +4997,11 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNDeleteAccountInput2wxpassᚋgraphᚐDeleteAccountInput(ctx context.Context, v any) (DeleteAccountInput, error) {
+	res, err := ec.unmarshalInputDeleteAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋgoogleᚋuuidᚐUUID(ctx context.Context, v any) (uuid.UUID, error) {
@@ -3818,6 +5279,20 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 	return res
 }
 
+func (ec *executionContext) marshalOAuthorizeProfilePayload2ᚖwxpassᚋgraphᚐAuthorizeProfilePayload(ctx context.Context, sel ast.SelectionSet, v *AuthorizeProfilePayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AuthorizeProfilePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOBindPhonePayload2ᚖwxpassᚋgraphᚐBindPhonePayload(ctx context.Context, sel ast.SelectionSet, v *BindPhonePayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._BindPhonePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -3846,6 +5321,38 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
+}
+
+func (ec *executionContext) marshalODeleteAccountPayload2ᚖwxpassᚋgraphᚐDeleteAccountPayload(ctx context.Context, sel ast.SelectionSet, v *DeleteAccountPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeleteAccountPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOEncryptedDataInput2ᚖwxpassᚋauthᚐEncryptedData(ctx context.Context, v any) (*auth.EncryptedData, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputEncryptedDataInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx context.Context, v any) (*uuid.UUID, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := UnmarshalID(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOID2ᚖgithubᚗcomᚋgoogleᚋuuidᚐUUID(ctx context.Context, sel ast.SelectionSet, v *uuid.UUID) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	res := MarshalID(*v)
+	return graphql.WrapContextMarshaler(ctx, res)
 }
 
 func (ec *executionContext) unmarshalOInt2ᚖint(ctx context.Context, v any) (*int, error) {
@@ -3930,6 +5437,13 @@ func (ec *executionContext) marshalOString2ᚖstring(ctx context.Context, sel as
 	_ = ctx
 	res := graphql.MarshalString(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOUnbindPhonePayload2ᚖwxpassᚋgraphᚐUnbindPhonePayload(ctx context.Context, sel ast.SelectionSet, v *UnbindPhonePayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UnbindPhonePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOUser2ᚖwxpassᚋdbᚐUser(ctx context.Context, sel ast.SelectionSet, v *db.User) graphql.Marshaler {

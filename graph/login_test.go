@@ -109,8 +109,9 @@ func TestWeChatsFaultsHaveTheirCodes(t *testing.T) {
 		t.Run(fmt.Sprintf("%+v", tt.fault), func(t *testing.T) {
 			each(t, func(t *testing.T, a *api) {
 				code := a.wechat.Login("openid-planted")
-				tt.fault.Endpoint = "jscode2session"
-				a.wechat.Fault(tt.fault)
+				fault := tt.fault
+				fault.Endpoint = "jscode2session"
+				a.wechat.Fault(fault)
 				got := a.login(t, code)
 				if got.code() != tt.want {
 					t.Errorf("error code = %q, want %q: %s", got.code(), tt.want, got.text)

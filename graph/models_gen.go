@@ -8,7 +8,32 @@ import (
 	"io"
 	"strconv"
 	"wxpass/auth"
+	"wxpass/db"
 )
+
+// The answer to a profile.
+type AuthorizeProfilePayload struct {
+	// The user, changed.
+	User *db.User `json:"user"`
+}
+
+// The answer to a phone number.
+type BindPhonePayload struct {
+	// The user, changed.
+	User *db.User `json:"user"`
+}
+
+// That the user means to delete the account.
+type DeleteAccountInput struct {
+	// The word DELETE.
+	Confirm string `json:"confirm"`
+}
+
+// The answer to a deletion.
+type DeleteAccountPayload struct {
+	// True: the account is gone.
+	Deleted bool `json:"deleted"`
+}
 
 // Which sessions to end.
 type LogoutInput struct {
@@ -28,14 +53,30 @@ type Mutation struct {
 type Query struct {
 }
 
+// The answer to giving up a phone number.
+type UnbindPhonePayload struct {
+	// The user, changed.
+	User *db.User `json:"user"`
+}
+
 // What went wrong: every error carries one of these as `extensions.code`.
 type ErrorCode string
 
 const (
 	// No token, or one that does not count; `extensions.reason` says why. Log in again: it is silent.
 	ErrorCodeUnauthenticated ErrorCode = "UNAUTHENTICATED"
+	// A step is missing; `extensions.missingSteps` says which to ask the user for, `completedSteps` what is done already.
+	ErrorCodeAuthStepRequired ErrorCode = "AUTH_STEP_REQUIRED"
 	// WeChat refuses the login code: bad, used, older than five minutes, or another app's. Call wx.login again.
 	ErrorCodeLoginCodeInvalid ErrorCode = "LOGIN_CODE_INVALID"
+	// WeChat refuses the phone code: bad, used, older than five minutes, or a login code. Let the user tap again.
+	ErrorCodePhoneCodeInvalid ErrorCode = "PHONE_CODE_INVALID"
+	// Encrypted data does not open with the session key on file: log in, then let the user tap again.
+	ErrorCodeSessionKeyExpired ErrorCode = "SESSION_KEY_EXPIRED"
+	// Encrypted data opens but is another app's, another user's, stale, or not what was asked for.
+	ErrorCodeEncryptedDataInvalid ErrorCode = "ENCRYPTED_DATA_INVALID"
+	// Another account of this app has the phone number.
+	ErrorCodePhoneAlreadyBound ErrorCode = "PHONE_ALREADY_BOUND"
 	// WeChat considers the user high-risk, or an operator disabled the account.
 	ErrorCodeAccountBlocked ErrorCode = "ACCOUNT_BLOCKED"
 	// A value, or a header of the request, is out of range or malformed; `extensions.field` says which.
@@ -58,7 +99,12 @@ const (
 
 var AllErrorCode = []ErrorCode{
 	ErrorCodeUnauthenticated,
+	ErrorCodeAuthStepRequired,
 	ErrorCodeLoginCodeInvalid,
+	ErrorCodePhoneCodeInvalid,
+	ErrorCodeSessionKeyExpired,
+	ErrorCodeEncryptedDataInvalid,
+	ErrorCodePhoneAlreadyBound,
 	ErrorCodeAccountBlocked,
 	ErrorCodeBadInput,
 	ErrorCodeRateLimited,
@@ -72,7 +118,7 @@ var AllErrorCode = []ErrorCode{
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeUnauthenticated, ErrorCodeLoginCodeInvalid, ErrorCodeAccountBlocked, ErrorCodeBadInput, ErrorCodeRateLimited, ErrorCodeWechatUnavailable, ErrorCodeServerMisconfigured, ErrorCodeGraphqlParseFailed, ErrorCodeGraphqlValidationFailed, ErrorCodeQueryTooComplex, ErrorCodeInternal:
+	case ErrorCodeUnauthenticated, ErrorCodeAuthStepRequired, ErrorCodeLoginCodeInvalid, ErrorCodePhoneCodeInvalid, ErrorCodeSessionKeyExpired, ErrorCodeEncryptedDataInvalid, ErrorCodePhoneAlreadyBound, ErrorCodeAccountBlocked, ErrorCodeBadInput, ErrorCodeRateLimited, ErrorCodeWechatUnavailable, ErrorCodeServerMisconfigured, ErrorCodeGraphqlParseFailed, ErrorCodeGraphqlValidationFailed, ErrorCodeQueryTooComplex, ErrorCodeInternal:
 		return true
 	}
 	return false

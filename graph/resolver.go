@@ -11,6 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"wxpass/auth"
@@ -19,6 +20,16 @@ import (
 // Resolver holds what the fields are resolved with.
 type Resolver struct {
 	Auth *auth.Service
+	// UploadURL is where an uploaded image is, as the caller reaches this server.
+	UploadURL func(ctx context.Context, id uuid.UUID) string
+}
+
+// orNull makes an empty text null.
+func orNull(text string, err error) (*string, error) {
+	if text == "" || err != nil {
+		return nil, err
+	}
+	return &text, nil
 }
 
 // Options say how the endpoint behaves.

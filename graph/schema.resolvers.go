@@ -4,6 +4,8 @@ import (
 	"context"
 	"wxpass/auth"
 	"wxpass/db"
+
+	"github.com/google/uuid"
 )
 
 func (r *mutationResolver) SilentLogin(ctx context.Context, input auth.LoginInput) (*auth.Grant, error) {
@@ -12,6 +14,30 @@ func (r *mutationResolver) SilentLogin(ctx context.Context, input auth.LoginInpu
 
 func (r *mutationResolver) RenewSession(ctx context.Context) (*auth.Grant, error) {
 	return r.Auth.RenewSession(ctx)
+}
+
+func (r *mutationResolver) AuthorizeProfile(ctx context.Context, input auth.ProfileInput) (*AuthorizeProfilePayload, error) {
+	user, err := r.Auth.AuthorizeProfile(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &AuthorizeProfilePayload{User: user}, nil
+}
+
+func (r *mutationResolver) BindPhone(ctx context.Context, input auth.PhoneInput) (*BindPhonePayload, error) {
+	user, err := r.Auth.BindPhone(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return &BindPhonePayload{User: user}, nil
+}
+
+func (r *mutationResolver) UnbindPhone(ctx context.Context) (*UnbindPhonePayload, error) {
+	user, err := r.Auth.UnbindPhone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &UnbindPhonePayload{User: user}, nil
 }
 
 func (r *mutationResolver) Logout(ctx context.Context, input *LogoutInput) (*LogoutPayload, error) {
@@ -24,6 +50,13 @@ func (r *mutationResolver) Logout(ctx context.Context, input *LogoutInput) (*Log
 		return nil, err
 	}
 	return &LogoutPayload{EndedSessions: ended}, nil
+}
+
+func (r *mutationResolver) DeleteAccount(ctx context.Context, input DeleteAccountInput) (*DeleteAccountPayload, error) {
+	if err := r.Auth.DeleteAccount(ctx, input.Confirm); err != nil {
+		return nil, err
+	}
+	return &DeleteAccountPayload{Deleted: true}, nil
 }
 
 func (r *queryResolver) Me(ctx context.Context) (*db.User, error) {
@@ -46,14 +79,40 @@ func (r *sessionResolver) Current(ctx context.Context, obj *db.Session) (bool, e
 	return p.Session.ID == obj.ID, nil
 }
 
+func (r *userResolver) AvatarURL(ctx context.Context, obj *db.User) (*string, error) {
+	switch {
+	case obj.AvatarID != uuid.Nil:
+		address := r.UploadURL(ctx, obj.AvatarID)
+		return &address, nil
+	case obj.AvatarURL != "":
+		return &obj.AvatarURL, nil
+	}
+	return nil, nil
+}
+
+func (r *userResolver) Steps(ctx context.Context, obj *db.User) ([]auth.Step, error) {
+	return auth.Steps(obj), nil
+}
+
+func (r *userResolver) MaskedPhone(ctx context.Context, obj *db.User) (*string, error) {
+	return orNull(r.Auth.MaskedPhone(obj))
+}
+
+func (r *userResolver) Phone(ctx context.Context, obj *db.User) (*string, error) {
+	return orNull(r.Auth.Phone(obj))
+}
+
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
 
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
 func (r *Resolver) Session() SessionResolver { return &sessionResolver{r} }
 
+func (r *Resolver) User() UserResolver { return &userResolver{r} }
+
 type (
 	mutationResolver struct{ *Resolver }
 	queryResolver    struct{ *Resolver }
 	sessionResolver  struct{ *Resolver }
+	userResolver     struct{ *Resolver }
 )

@@ -1,0 +1,303 @@
+package auth
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/sync/singleflight"
+
+	"wxpass/db"
+	"wxpass/wechat"
+)
+
+var (
+	// ErrPhoneCodeInvalid says that WeChat refuses the phone code, or would: the user has to tap the button again.
+	ErrPhoneCodeInvalid = errors.New("auth: phone code invalid")
+	// ErrPhoneCodeIsLoginCode is the ErrPhoneCodeInvalid of a code that looks like wx.login's.
+	ErrPhoneCodeIsLoginCode = fmt.Errorf("%w: looks like a login code", ErrPhoneCodeInvalid)
+	// ErrPhoneAlreadyBound says that another account of the app has the number.
+	ErrPhoneAlreadyBound = errors.New("auth: phone already bound to another account")
+)
+
+// PhoneInput is a phone number on its way in, one way or the other.
+type PhoneInput struct {
+	Code      *string        // from the phone button
+	Encrypted *EncryptedData // from older clients
+}
+
+// BindPhone gives the caller the phone number WeChat vouches for, in place of a former one, and returns the user. It
+// fails with an InputError, ErrPhoneCodeInvalid, ErrPhoneAlreadyBound, ErrSessionKeyExpired, ErrEncryptedDataInvalid or
+// one of wechat's error classes. A number the caller has already changes nothing.
+//
+// Each tap of the button costs the operator money, so what a tap brought is not lost: a client that hangs up does not
+// stop the binding, and a code WeChat has answered is good for five minutes more, for the same caller.
+func (s *Service) BindPhone(ctx context.Context, in PhoneInput) (*db.User, error) {
+	p, err := PrincipalFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	phone, err := s.phoneNumber(ctx, p, in)
+	if errors.Is(err, ErrEncryptedDataInvalid) || errors.Is(err, ErrPhoneCodeInvalid) {
+		err = errors.Join(err, s.Store.RecordEvent(ctx, event(ctx, p, db.EventPhoneRefused)))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("auth: phone: %w", err)
+	}
+	user, err := s.bind(ctx, p, phone)
+	if err != nil {
+		return nil, fmt.Errorf("auth: phone: %w", err)
+	}
+	return user, nil
+}
+
+// bind makes the number the caller's. The claims settle who has it, whatever happens at the same moment.
+func (s *Service) bind(ctx context.Context, p *Principal, phone wechat.Phone) (*db.User, error) {
+	subjects, err := s.phoneSubjects(phone)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := s.DataKeys.Seal([]byte(phone.E164()), phoneContext(p.User))
+	if err != nil {
+		return nil, err
+	}
+	var taken error
+	user, err := s.changeUser(ctx, p, func(tx *db.Store, user *db.User) error {
+		former := strings.Fields(user.PhoneSubjects)
+		for _, subject := range subjects {
+			owner, err := tx.ClaimIdentity(ctx, db.PhoneIdentity(p.Session.AppID, subject), user.ID)
+			switch {
+			case err != nil:
+				return err
+			case owner != user.ID: // refused, and remembered
+				taken = ErrPhoneAlreadyBound
+				return errors.Join(releasePhone(ctx, tx, user.ID, without(subjects, former)), tx.RecordEvent(ctx, event(ctx, p, db.EventPhoneRefused)))
+			}
+		}
+		if slices.Equal(former, subjects) {
+			return nil
+		}
+		user.PhoneSealed, user.PhoneSubjects = sealed, strings.Join(subjects, " ")
+		if err := tx.SaveUser(ctx, user); err != nil {
+			return err
+		}
+		if err := releasePhone(ctx, tx, user.ID, without(former, subjects)); err != nil {
+			return err
+		}
+		return tx.RecordEvent(ctx, event(ctx, p, db.EventPhoneBound))
+	})
+	if err == nil {
+		err = taken
+	}
+	return user, err
+}
+
+// UnbindPhone takes the caller's phone number away, and with it the step, for every session at once.
+func (s *Service) UnbindPhone(ctx context.Context) (*db.User, error) {
+	p, err := PrincipalFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	user, err := s.changeUser(ctx, p, func(tx *db.Store, user *db.User) error {
+		if !user.HasPhone() {
+			return nil
+		}
+		if err := releasePhone(ctx, tx, user.ID, strings.Fields(user.PhoneSubjects)); err != nil {
+			return err
+		}
+		user.PhoneSealed, user.PhoneSubjects = nil, ""
+		if err := tx.SaveUser(ctx, user); err != nil {
+			return err
+		}
+		return tx.RecordEvent(ctx, event(ctx, p, db.EventPhoneUnbound))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("auth: unbind phone: %w", err)
+	}
+	return user, nil
+}
+
+// Phone returns a user's number as E.164, empty when none is bound.
+func (s *Service) Phone(u *db.User) (string, error) {
+	if !u.HasPhone() {
+		return "", nil
+	}
+	number, err := s.DataKeys.Open(u.PhoneSealed, phoneContext(u))
+	if err != nil {
+		return "", fmt.Errorf("auth: phone: %w", err)
+	}
+	return string(number), nil
+}
+
+// MaskedPhone returns a user's number with its middle hidden, as "+86138****8000"; empty when none is bound.
+func (s *Service) MaskedPhone(u *db.User) (string, error) {
+	number, err := s.Phone(u)
+	if err != nil || number == "" {
+		return "", err
+	}
+	end := max(len(number)-4, 0)
+	begin := max(end-4, 0)
+	return number[:begin] + strings.Repeat("*", end-begin) + number[end:], nil
+}
+
+// phoneNumber asks WeChat, or opens what WeChat encrypted.
+func (s *Service) phoneNumber(ctx context.Context, p *Principal, in PhoneInput) (wechat.Phone, error) {
+	switch {
+	case (in.Code == nil) == (in.Encrypted == nil):
+		return wechat.Phone{}, &InputError{Field: "input", Message: "Send either a code or encrypted data."}
+	case in.Code != nil:
+		return s.phoneByCode(ctx, p, *in.Code)
+	}
+	plaintext, _, err := s.open(ctx, p, *in.Encrypted)
+	if err != nil {
+		return wechat.Phone{}, err
+	}
+	info, err := wechat.ParsePhoneInfo(plaintext)
+	if err != nil {
+		return wechat.Phone{}, fmt.Errorf("%w: %w", ErrEncryptedDataInvalid, err)
+	}
+	return info.Phone, s.checkWatermark(p, info.Watermark)
+}
+
+// phoneByCode trades a phone code for the number.
+func (s *Service) phoneByCode(ctx context.Context, p *Principal, code string) (wechat.Phone, error) {
+	if checkLoginCode(code) != nil { // the same form, and the same mock text
+		return wechat.Phone{}, ErrPhoneCodeInvalid
+	}
+	client, err := s.client(p)
+	if err != nil {
+		return wechat.Phone{}, err
+	}
+	openID := ""
+	if s.SendPhoneOpenID {
+		key, err := s.Store.SessionKey(ctx, p.User.ID, p.Session.AppID)
+		if err != nil {
+			return wechat.Phone{}, err
+		}
+		openID = key.OpenID
+	}
+	phone, err := s.phones.exchange(p.User.ID.String()+" "+code, s.Now, func() (*wechat.Phone, error) {
+		return client.PhoneNumber(ctx, code, openID)
+	})
+	switch {
+	case errors.Is(err, wechat.ErrCodeInvalid) && looksLikeLoginCode(code):
+		return wechat.Phone{}, fmt.Errorf("%w: %w", ErrPhoneCodeIsLoginCode, err)
+	case errors.Is(err, wechat.ErrCodeInvalid):
+		return wechat.Phone{}, fmt.Errorf("%w: %w", ErrPhoneCodeInvalid, err)
+	case err != nil:
+		return wechat.Phone{}, err
+	}
+	return *phone, nil
+}
+
+// looksLikeLoginCode goes by length: login codes have 32 characters and phone codes 64. The simulator's typed ones tell
+// themselves apart.
+func looksLikeLoginCode(code string) bool {
+	return len(code) == 32 || strings.HasPrefix(code, "sim-") && !strings.HasPrefix(code, "sim-+")
+}
+
+const (
+	codeLife  = 5 * time.Minute // of a phone code
+	maxPhones = 10_000          // exchanged codes remembered
+)
+
+// phoneExchanges trades phone codes, each once, and remembers what they brought for as long as a code lives, so that a
+// client whose answer was lost may send its code again.
+type phoneExchanges struct {
+	underWay singleflight.Group
+
+	mu    sync.Mutex
+	known *simplelru.LRU[string, knownPhone]
+}
+
+type knownPhone struct {
+	phone *wechat.Phone
+	at    time.Time
+}
+
+func (e *phoneExchanges) exchange(key string, now func() time.Time, ask func() (*wechat.Phone, error)) (*wechat.Phone, error) {
+	phone, err, _ := e.underWay.Do(key, func() (any, error) {
+		if phone := e.recall(key, now()); phone != nil {
+			return phone, nil
+		}
+		phone, err := ask()
+		if err == nil {
+			e.remember(key, knownPhone{phone, now()})
+		}
+		return phone, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return phone.(*wechat.Phone), nil
+}
+
+func (e *phoneExchanges) recall(key string, now time.Time) *wechat.Phone {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.known == nil {
+		return nil
+	}
+	known, ok := e.known.Get(key)
+	if !ok || now.Sub(known.at) > codeLife {
+		return nil
+	}
+	return known.phone
+}
+
+func (e *phoneExchanges) remember(key string, phone knownPhone) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.known == nil {
+		e.known, _ = simplelru.NewLRU[string, knownPhone](maxPhones, nil) // fails for a size of 0 only
+	}
+	e.known.Add(key, phone)
+}
+
+// phoneSubjects returns what claims a number: a keyed hash under each data key, the oldest first, so that the number
+// stays unique while instances with the old and with the new keys run side by side.
+func (s *Service) phoneSubjects(phone wechat.Phone) ([]string, error) {
+	var subjects []string
+	for _, key := range slices.Backward(s.DataKeys) {
+		hash, err := key.MAC("phone", []byte(phone.E164()))
+		if err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, key.ID+":"+hex.EncodeToString(hash))
+	}
+	return subjects, nil
+}
+
+// releasePhone takes claims of a user's off, in every app the user logged in to: a number is bound in one and may have
+// been brought again in another.
+func releasePhone(ctx context.Context, tx *db.Store, userID uuid.UUID, subjects []string) error {
+	if len(subjects) == 0 {
+		return nil
+	}
+	keys, err := tx.SessionKeys(ctx, userID)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		for _, subject := range subjects {
+			if err := tx.ReleaseIdentity(ctx, db.PhoneIdentity(key.AppID, subject), userID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func without(list, remove []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(remove, s) })
+}
+
+func phoneContext(u *db.User) string { return "phone/" + u.ID.String() }
