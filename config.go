@@ -40,6 +40,11 @@ type config struct {
 	WechatAppSecret string `env:"WECHAT_APP_SECRET" help:"Its secret."`
 	WechatBaseURL   string `env:"WECHAT_BASE_URL" name:"wechat-base-url" help:"Where WeChat is; https://api.weixin.qq.com by default."`
 
+	WechatPhoneOpenID bool `env:"WECHAT_PHONE_OPENID" name:"wechat-phone-openid" help:"Have WeChat check that a phone code is the caller's own; some accounts get a format error for it."`
+
+	AvatarStore string `env:"AVATAR_STORE" help:"Where avatars are kept: file:FOLDER or s3://BUCKET?…; the folder avatars in the data folder by default."`
+	PublicURL   string `env:"PUBLIC_URL" name:"public-url" help:"https://host of this server as clients reach it; by default what each request says."`
+
 	TokenKeys string `env:"TOKEN_KEYS" help:"Keys that sign tokens, id:base64[,id:base64…], 32 bytes or more each; the first signs, all verify. Required in production."`
 	DataKeys  string `env:"DATA_KEYS" help:"Keys that seal data at rest, same form, 32 bytes each; the first seals, all open. Required in production."`
 
@@ -71,7 +76,7 @@ type app struct{ ID, Secret string }
 func (c config) settings() (*settings, error) {
 	s := &settings{config: c, Production: c.AppEnv == "production"}
 	s.fillDefaults()
-	err := errors.Join(s.checkDatabase(), s.checkWeChat(), s.checkKeys(), s.checkTimes(), s.checkProxies())
+	err := errors.Join(s.checkDatabase(), s.checkWeChat(), s.checkKeys(), s.checkTimes(), s.checkProxies(), s.checkPublicURL())
 	return s, err
 }
 
@@ -82,6 +87,7 @@ func (s *settings) fillDefaults() {
 	}
 	s.Addr = cmp.Or(s.Addr, net.JoinHostPort(host, cmp.Or(s.Port, "8080")))
 	s.DatabaseURL = s.databaseURL()
+	s.AvatarStore = cmp.Or(s.AvatarStore, "file:"+filepath.Join(s.DataDir, "avatars"))
 	if s.DrainDelay < 0 {
 		s.DrainDelay = 500 * time.Millisecond
 		if s.Production {
@@ -224,6 +230,15 @@ func (s *settings) checkProxies() error {
 		s.Proxies = append(s.Proxies, prefix)
 	}
 	return errors.Join(faults...)
+}
+
+func (s *settings) checkPublicURL() error {
+	u, err := url.Parse(s.PublicURL)
+	if s.PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "") {
+		return errors.New("PUBLIC_URL is not of the form https://host")
+	}
+	s.PublicURL = strings.TrimRight(s.PublicURL, "/")
+	return nil
 }
 
 type generatedKeys struct{ Token, Data string }

@@ -22,7 +22,9 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
 
 // edge is what every request passes on its way in: it gets an id and a client address, and one line in the log.
 type edge struct {
-	proxies  []netip.Prefix // whose X-Forwarded-For is believed
+	proxies  []netip.Prefix // whose X-Forwarded-For and -Proto are believed
+	origin   string         // of this server as clients reach it; what each request says when empty
+	secure   bool           // whether that is https when nothing says otherwise
 	now      func() time.Time
 	log      *slog.Logger
 	draining atomic.Bool // connections are closed after their next answer
@@ -31,7 +33,7 @@ type edge struct {
 func (e *edge) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := e.now()
-		request := auth.Request{ID: rand.Text(), Address: e.clientAddress(r)}
+		request := auth.Request{ID: rand.Text(), Address: e.clientAddress(r), Origin: e.originOf(r)}
 		if id := r.Header.Get("X-Request-Id"); e.trusts(peer(r)) && requestID.MatchString(id) {
 			request.ID = id
 		}
@@ -83,6 +85,18 @@ func (e *edge) clientAddress(r *http.Request) netip.Addr {
 		address = next.Unmap()
 	}
 	return address
+}
+
+// originOf is the server's address as r was sent to it.
+func (e *edge) originOf(r *http.Request) string {
+	if e.origin != "" {
+		return e.origin
+	}
+	scheme := "http"
+	if e.secure || r.TLS != nil || e.trusts(peer(r)) && r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
 }
 
 func (e *edge) trusts(address netip.Addr) bool {

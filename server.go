@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
+
 	"wxpass/auth"
 	"wxpass/db"
 	"wxpass/graph"
@@ -73,7 +75,7 @@ func (c *serveCommand) Run(p *program) error {
 	}
 	defer store.Close()
 
-	world, stopWorld, err := wechatClients(p, s, log)
+	world, stopWorld, err := wechatClients(p, s, store, log)
 	if err != nil {
 		return err
 	}
@@ -83,7 +85,7 @@ func (c *serveCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	front := &edge{proxies: s.Proxies, now: p.now, log: log}
+	front := &edge{proxies: s.Proxies, origin: s.PublicURL, secure: s.Production, now: p.now, log: log}
 	health := &health{store: store, draining: &front.draining}
 	server := &http.Server{
 		Handler:           front.wrap(routes(p, s, store, world, health, log)),
@@ -153,7 +155,7 @@ type outside struct {
 
 // wechatClients makes a client for each app. The simulator gets a loopback listener of its own, so that the client
 // calls it over HTTP as it would WeChat, also while the server's own listener is closing.
-func wechatClients(p *program, s *settings, log *slog.Logger) (o *outside, stop func(), err error) {
+func wechatClients(p *program, s *settings, store *db.Store, log *slog.Logger) (o *outside, stop func(), err error) {
 	o, stop = &outside{}, func() {}
 	baseURL := s.WechatBaseURL
 	if s.Simulate {
@@ -173,8 +175,9 @@ func wechatClients(p *program, s *settings, log *slog.Logger) (o *outside, stop 
 			}
 		}
 	}
+	credentials := &auth.Credentials{Store: store, Keys: s.DataRing}
 	for _, a := range s.Apps {
-		o.clients = append(o.clients, &wechat.Client{AppID: a.ID, Secret: a.Secret, BaseURL: baseURL, Now: p.now, Log: log})
+		o.clients = append(o.clients, &wechat.Client{AppID: a.ID, Secret: a.Secret, BaseURL: baseURL, Credentials: credentials, Now: p.now, Log: log})
 	}
 	return o, stop, nil
 }
@@ -194,8 +197,10 @@ func routes(p *program, s *settings, store *db.Store, world *outside, health *he
 		SessionMaxAge: s.SessionMaxAge,
 		Now:           p.now,
 		Log:           log,
+
+		SendPhoneOpenID: s.WechatPhoneOpenID,
 	}
-	api := graph.Handler(&graph.Resolver{Auth: service}, graph.Options{
+	api := graph.Handler(&graph.Resolver{Auth: service, UploadURL: uploadURL}, graph.Options{
 		Development:    !s.Production,
 		RateLimitScale: s.RateLimitScale,
 		MaxBody:        64 << 10,
@@ -219,6 +224,11 @@ func routes(p *program, s *settings, store *db.Store, world *outside, health *he
 		mux.Handle("/simulator/", world.fake)
 	}
 	return mux
+}
+
+// uploadURL is where the client that asks finds an uploaded image.
+func uploadURL(ctx context.Context, id uuid.UUID) string {
+	return auth.RequestFrom(ctx).Origin + "/avatars/" + id.String() + ".jpg"
 }
 
 func serveSchema(w http.ResponseWriter, _ *http.Request) {

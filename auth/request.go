@@ -9,6 +9,7 @@ import (
 type Request struct {
 	ID      string     // in the log, in INTERNAL errors, in auth events
 	Address netip.Addr // of the client, as far as trusted proxies tell
+	Origin  string     // scheme and host of this server, as the client reaches it
 }
 
 type requestKey struct{}
