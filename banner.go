@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 )
 
@@ -34,6 +35,14 @@ const developmentBanner = `
 
 const loginCurl = `curl -s %s/graphql -H 'content-type: application/json' -d '{"query":"mutation { silentLogin(input: {code: \"%s\"}) { token expiresAt isNewUser user { id displayName } } }"}'`
 
+// reachable is how this machine itself reaches an address listened on.
+func reachable(address net.Addr) string {
+	if tcp, ok := address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return address.String()
+}
+
 // announce says where to click, and one command that logs in; in production, one line in the log.
 func announce(w io.Writer, s *settings, address net.Addr, log *slog.Logger) {
 	var apps []string
@@ -44,8 +53,7 @@ func announce(w io.Writer, s *settings, address net.Addr, log *slog.Logger) {
 		log.Info("listening", "address", address.String(), "apps", apps)
 		return
 	}
-	_, port, _ := net.SplitHostPort(address.String())
-	url := "http://127.0.0.1:" + port
+	url := "http://" + reachable(address)
 	world, code := "played by the simulator: any sim-NAME is a login code", "sim-alice"
 	if !s.Simulate {
 		world = "called at " + s.WechatBaseURL
@@ -53,6 +61,9 @@ func announce(w io.Writer, s *settings, address net.Addr, log *slog.Logger) {
 			world, code = "the real one", "CODE-FROM-wx.login"
 		}
 		world += " for " + strings.Join(apps, ", ")
+	}
+	if tcp, ok := address.(*net.TCPAddr); ok && s.Simulate && !tcp.IP.IsLoopback() {
+		log.Warn("the simulator lets anybody be anybody, and this address is open to others: set WECHAT_APPS, or listen on 127.0.0.1", "address", address.String())
 	}
 	database := s.DatabaseURL
 	if !strings.HasPrefix(database, "sqlite:") { // may hold a password

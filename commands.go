@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,6 @@ func parse(args []string, getenv func(string) string, stdout, stderr io.Writer) 
 		kong.Description("The server a WeChat Mini Program logs in to. Every setting is a flag or a variable of the environment; a .env file is read when present."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
-		kong.UsageOnError(),
 		kong.PostBuild(func(k *kong.Kong) error { return claimEnv(k.Model.Node, env) }),
 		kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 			for _, name := range env[flag] {
@@ -75,6 +75,9 @@ func parse(args []string, getenv func(string) string, stdout, stderr io.Writer) 
 		return nil, false, err
 	}
 	run, err = parser.Parse(args)
+	if helped {
+		return nil, true, nil
+	}
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, helped, err
 	}
@@ -99,13 +102,16 @@ func claimEnv(node *kong.Node, env map[*kong.Flag][]string) error {
 	return nil
 }
 
+// forms are examples of the kinds of value there are.
+var forms = map[reflect.Kind]string{reflect.Bool: "true or false", reflect.Int: "16", reflect.Float64: "1.5", reflect.Int64: "168h or 500ms"}
+
 // check reports what is wrong with text as a flag's value, without repeating it: it may be a secret put in the wrong
 // place.
 func check(flag *kong.Flag, text string) error {
 	scan := kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: text})
 	into := reflect.New(flag.Target.Type()).Elem()
 	if err := flag.Parse(scan, into); err != nil {
-		return fmt.Errorf("the value is not a %s, such as %s", into.Type(), flag.Default)
+		return fmt.Errorf("the value is not of the form %s", forms[into.Kind()])
 	}
 	if flag.Enum != "" && !flag.EnumMap()[into.String()] {
 		return fmt.Errorf("the value must be one of %s", strings.Trim(flag.Enum, ","))
@@ -133,7 +139,7 @@ func readEnvFile(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := godotenv.UnmarshalBytes(text)
+	values, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\ufeff"))) // as Notepad begins a file
 	if err != nil {
 		return nil, fmt.Errorf("%s: it must hold NAME=value lines and # comments only", path)
 	}
@@ -173,11 +179,15 @@ func (c *migrateUp) Run(p *program) error {
 
 type migrateDown struct {
 	databaseConfig
+	Yes  bool          `help:"Needed in production: the data in the tables goes for good."`
 	Wait time.Duration `default:"1m" help:"How long to wait for another process that is migrating."`
 }
 
 // Run undoes the group applied last.
 func (c *migrateDown) Run(p *program) error {
+	if c.AppEnv == "production" && !c.Yes {
+		return errors.New("APP_ENV is production: this removes tables with all their data; give --yes to go on")
+	}
 	return c.withStore(p, func(store *db.Store) error {
 		undone, err := migrate(p.ctx, c.Wait, store.Rollback)
 		return report(p.stdout, "undone", undone, err)

@@ -123,6 +123,8 @@ func (s *settings) checkWeChat() error {
 	switch one := s.WechatAppID + ":" + s.WechatAppSecret; {
 	case one != ":" && list != "":
 		faults = append(faults, errors.New("WECHAT_APPS and WECHAT_APP_ID are both set: keep one of them"))
+	case one != ":" && (s.WechatAppID == "" || s.WechatAppSecret == ""):
+		faults = append(faults, errors.New("WECHAT_APP_ID and WECHAT_APP_SECRET belong together: one of them is not set"))
 	case one != ":":
 		list = one
 	case list == "" && s.Production:
@@ -211,8 +213,8 @@ func (s *settings) checkTimes() error {
 	if s.SessionMaxAge < s.TokenTTL {
 		faults = append(faults, errors.New("SESSION_MAX_AGE must not be shorter than TOKEN_TTL"))
 	}
-	if !(s.RateLimitScale >= 0) {
-		faults = append(faults, errors.New("RATE_LIMIT_SCALE must be 0 or more"))
+	if !(s.RateLimitScale >= 0 && s.RateLimitScale <= 1e6) {
+		faults = append(faults, errors.New("RATE_LIMIT_SCALE must be 0 to 1000000"))
 	}
 	return errors.Join(faults...)
 }
@@ -220,12 +222,16 @@ func (s *settings) checkTimes() error {
 func (s *settings) checkProxies() error {
 	var faults []error
 	for _, text := range s.TrustedProxies {
+		text = strings.TrimSpace(text)
 		prefix, err := netip.ParsePrefix(text)
 		if address, addrErr := netip.ParseAddr(text); addrErr == nil {
 			prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("TRUSTED_PROXIES: %q is not a CIDR such as 10.0.0.0/8", text))
+		}
+		if prefix.Addr().Is4In6() && prefix.Bits() >= 96 {
+			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
 		}
 		s.Proxies = append(s.Proxies, prefix)
 	}

@@ -21,7 +21,8 @@ func TestWhoImportsWhom(t *testing.T) {
 		"wxpass/db":               {"wxpass/migrations"},
 		"wxpass/db/dbtest":        {"wxpass/db"},
 		"wxpass/auth":             core,
-		"wxpass/graph":            {"wxpass/auth", "wxpass/db", "wxpass/wechat"},
+		"wxpass/order":            core,
+		"wxpass/graph":            {"wxpass/auth", "wxpass/db", "wxpass/order", "wxpass/wechat"},
 		"wxpass/graph/playground": leaves,
 	}
 	output, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()

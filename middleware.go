@@ -78,7 +78,11 @@ func (e *edge) clientAddress(r *http.Request) netip.Addr {
 		if !e.trusts(address) {
 			return address
 		}
-		next, err := netip.ParseAddr(strings.TrimSpace(hop))
+		hop = strings.TrimSpace(hop)
+		next, err := netip.ParseAddr(hop)
+		if withPort, portErr := netip.ParseAddrPort(hop); portErr == nil { // as some proxies write it
+			next, err = withPort.Addr(), nil
+		}
 		if err != nil {
 			return address
 		}

@@ -21,6 +21,7 @@ import (
 	"wxpass/db"
 	"wxpass/graph"
 	"wxpass/graph/playground"
+	"wxpass/order"
 	"wxpass/wechat"
 	"wxpass/wechat/simulator"
 )
@@ -33,6 +34,7 @@ var schemaText string
 const (
 	readHeaderTimeout = 5 * time.Second
 	shutdownPatience  = 25 * time.Second // for requests under way; orchestrators kill after 30 s
+	requestTimeout    = 12 * time.Second // longer than WeChat's, shorter than the 15 s of WeChat's cloud
 	migrationPatience = time.Minute      // for another process that is migrating
 )
 
@@ -69,6 +71,11 @@ func (c *serveCommand) Run(p *program) error {
 		return fmt.Errorf("the configuration is not complete:\n%w", err)
 	}
 	log := newLogger(p.stderr, s.LogLevel, s.LogFormat)
+	door, err := listen(s.Addr, "ADDR", p.now)
+	if err != nil {
+		return err
+	}
+	defer door.Close() // twice does no harm
 	store, err := openStore(p, s, log)
 	if err != nil {
 		return err
@@ -81,10 +88,6 @@ func (c *serveCommand) Run(p *program) error {
 	}
 	defer stopWorld()
 
-	door, err := listen(s.Addr, "ADDR", p.now)
-	if err != nil {
-		return err
-	}
 	front := &edge{proxies: s.Proxies, origin: s.PublicURL, secure: s.Production, now: p.now, log: log}
 	health := &health{store: store, draining: &front.draining}
 	server := &http.Server{
@@ -200,7 +203,7 @@ func routes(p *program, s *settings, store *db.Store, world *outside, health *he
 
 		SendPhoneOpenID: s.WechatPhoneOpenID,
 	}
-	api := graph.Handler(&graph.Resolver{Auth: service, UploadURL: uploadURL}, graph.Options{
+	api := graph.Handler(&graph.Resolver{Auth: service, Orders: &order.Service{Store: store, Now: p.now}, UploadURL: uploadURL}, graph.Options{
 		Development:    !s.Production,
 		RateLimitScale: s.RateLimitScale,
 		MaxBody:        64 << 10,
@@ -209,7 +212,7 @@ func routes(p *program, s *settings, store *db.Store, world *outside, health *he
 		Log:            log,
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", service.Middleware(api))
+	mux.Handle("/graphql", bounded(service.Middleware(api)))
 	mux.HandleFunc("GET /healthz", health.alive)
 	mux.HandleFunc("GET /readyz", health.ready)
 	if !s.Production || s.PublishSchema {
@@ -221,9 +224,18 @@ func routes(p *program, s *settings, store *db.Store, world *outside, health *he
 		mux.Handle("GET /playground/", page)
 	}
 	if world.fake != nil {
-		mux.Handle("/simulator/", world.fake)
+		mux.Handle("/simulator/", http.NewCrossOriginProtection().Handler(world.fake)) // no page elsewhere logs anybody in
 	}
 	return mux
+}
+
+// bounded ends what a request started when its time is up, so that a database that hangs does not hang us.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // uploadURL is where the client that asks finds an uploaded image.

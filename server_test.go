@@ -488,10 +488,10 @@ func TestCommands(t *testing.T) {
 		want string
 		fail bool
 	}{
-		{args: []string{"migrate", "status"}, want: "20261120000002_steps     -      pending"},
+		{args: []string{"migrate", "status"}, want: "20261120000003_orders    -      pending"},
 		{args: []string{"migrate", "up"}, want: "applied 20261120000001_identity"},
 		{args: []string{"migrate", "up"}, want: "nothing to do"},
-		{args: []string{"migrate", "status"}, want: "20261120000002_steps     1      20"},
+		{args: []string{"migrate", "status"}, want: "20261120000003_orders    1      20"},
 		{args: []string{"migrate", "down"}, want: "undone 20261120000001_identity"},
 		{args: []string{"migrate", "down"}, want: "nothing to do"},
 		{args: []string{"migrate", "up", "--unlock"}, want: "applied 20261120000001_identity"},

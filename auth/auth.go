@@ -59,6 +59,9 @@ func (s *Service) app(id *string) (*wechat.Client, error) {
 	return nil, &InputError{Field: "input.appId", Message: "This server does not serve that app."}
 }
 
+// Input returns what is wrong, and where.
+func (e *InputError) Input() (field, message string) { return e.Field, e.Message }
+
 // event is the beginning of a line in the history of p's account.
 func event(ctx context.Context, p *Principal, kind db.EventKind) db.Event {
 	return db.Event{UserID: p.User.ID, AppID: p.Session.AppID, RequestID: RequestFrom(ctx).ID, Kind: kind}

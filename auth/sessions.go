@@ -41,7 +41,9 @@ func (s *Service) RenewSession(ctx context.Context) (*Grant, error) {
 		return nil, err
 	}
 	session := *p.Session
-	session.ExpiresAt = s.expiry(session.CreatedAt)
+	if end := s.expiry(session.CreatedAt); end.After(session.ExpiresAt) { // settings may have become shorter meanwhile
+		session.ExpiresAt = end
+	}
 	err = s.Store.ExtendSession(ctx, session.UserID, session.ID, session.ExpiresAt)
 	switch {
 	case errors.Is(err, db.ErrNotFound):

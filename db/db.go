@@ -74,10 +74,17 @@ func Open(o Options) (*Store, error) {
 // openSQLite opens the file at path, making its folder. Every transaction takes the write lock at its start, because
 // one that reads first and writes later cannot wait for the lock and fails instead.
 func openSQLite(path string, o Options) (*sql.DB, error) {
-	if path == "" || strings.ContainsAny(path, "?#") {
-		return nil, errors.New("sqlite: wants a file path without '?' or '#'")
+	if path == "" || strings.ContainsAny(path, "?#%") || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
+		return nil, errors.New("sqlite: wants the plain path of a file, without '?', '#' or '%'")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // nobody else's to read
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
 		return nil, err
 	}
 	conn, err := sql.Open("sqlite", "file:"+path+

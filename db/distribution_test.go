@@ -18,6 +18,8 @@ WITH dist (tbl, col, g) AS (VALUES %s), d AS (
     SELECT c.oid, c.relname, a.attnum, NULLIF(dist.g, '') AS g
     FROM dist JOIN pg_class c ON c.oid = to_regclass(dist.tbl)
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = dist.col
+), reference AS (
+    SELECT to_regclass(tbl)::oid AS oid FROM dist WHERE col = ''
 )
 SELECT 'unique index lacks the distribution column', i.indexrelid::regclass::text
 FROM pg_index i JOIN d ON d.oid = i.indrelid
@@ -25,7 +27,7 @@ WHERE (i.indisunique OR i.indisexclusion) AND NOT (d.attnum = ANY (i.indkey::int
 UNION ALL
 SELECT 'foreign key between tables that are not stored together', c.conname
 FROM pg_constraint c LEFT JOIN d s ON s.oid = c.conrelid LEFT JOIN d t ON t.oid = c.confrelid
-WHERE c.contype = 'f' AND (s.oid IS NOT NULL OR t.oid IS NOT NULL)
+WHERE c.contype = 'f' AND (s.oid IS NOT NULL OR t.oid IS NOT NULL) AND c.confrelid NOT IN (SELECT oid FROM reference)
   AND NOT COALESCE(s.g = t.g AND EXISTS (
         SELECT 1 FROM generate_subscripts(c.conkey, 1) k
         WHERE c.conkey[k] = s.attnum AND c.confkey[k] = t.attnum), false)
@@ -40,10 +42,10 @@ UNION ALL
 SELECT 'table without a distribution rule', c.relname
 FROM pg_class c
 WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'bun\_migration%%'
-  AND c.oid NOT IN (SELECT oid FROM d)
+  AND c.oid NOT IN (SELECT oid FROM d UNION ALL SELECT oid FROM reference)
 UNION ALL
 SELECT 'distribution rule without its table or column', tbl || '.' || col
-FROM dist WHERE NOT EXISTS (SELECT 1 FROM d WHERE d.oid = to_regclass(dist.tbl))`
+FROM dist WHERE to_regclass(tbl) IS NULL OR col <> '' AND NOT EXISTS (SELECT 1 FROM d WHERE d.oid = to_regclass(dist.tbl))`
 
 func TestSchemaHoldsOnCitus(t *testing.T) {
 	t.Parallel()

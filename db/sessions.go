@@ -63,6 +63,7 @@ func (s *Store) ExtendSession(ctx context.Context, userID, id uuid.UUID, expires
 		Where("user_id = ?", userID).
 		Where("id = ?", id).
 		Where("revoked_at IS NULL").
+		Where("expires_at > ?", s.now()).
 		Exec(ctx)
 	n, err := affected("extend session", res, err)
 	if err == nil && n == 0 {

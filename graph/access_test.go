@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"wxpass/auth"
+	"wxpass/db"
 	"wxpass/db/dbtest"
 	"wxpass/graph"
 )
@@ -27,6 +29,11 @@ var samples = map[string]string{
 	"Mutation.unbindPhone":      `mutation { unbindPhone { user { id } } }`,
 	"Mutation.logout":           `mutation { logout { endedSessions } }`,
 	"Mutation.deleteAccount":    `mutation { deleteAccount(input: {confirm: "DELETE"}) { deleted } }`,
+	"Mutation.createOrder":      `mutation { createOrder(input: {idempotencyKey: "k", items: [{productId: "PRODUCT", quantity: 1}]}) { order { id } } }`,
+	"Mutation.cancelOrder":      `mutation { cancelOrder(input: {orderNo: "ORDER"}) { order { id } } }`,
+	"Query.products":            `{ products { edges { node { id } } } }`,
+	"Query.myOrders":            `{ myOrders { edges { node { id items { sku } } } } }`,
+	"Query.order":               `{ order(orderNo: "ORDER") { id } }`,
 	"User.phone":                `{ me { phone } }`,
 }
 
@@ -60,6 +67,34 @@ var callers = []struct {
 	{"with both", []auth.Step{auth.StepUser, auth.StepPhone}, "", func(t *testing.T, a *api) string {
 		return a.withSteps(t, auth.StepUser, auth.StepPhone)
 	}},
+}
+
+// fill puts a product that exists, and an order of the token's user, into a sample.
+func (a *api) fill(t *testing.T, token, sample string) string {
+	t.Helper()
+	number := "20261120_100"
+	if claims, err := a.issuer.Verify(token); err == nil && strings.Contains(sample, "ORDER") {
+		o := &db.Order{UserID: claims.UserID, ID: db.NewID(), AppID: claims.AppID, OrderNo: number, Status: db.OrderPending, IdempotencyKey: "k", ContentHash: []byte{1}}
+		item := &db.OrderItem{UserID: o.UserID, OrderID: o.ID, LineNo: 1, SKU: "s", Title: "t", Quantity: 1}
+		if _, err := a.store.CreateOrder(t.Context(), o, []*db.OrderItem{item}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.NewReplacer("PRODUCT", a.product(t, "sku-1", 100), "ORDER", number).Replace(sample)
+}
+
+// product makes a product, or changes its price, and returns its id.
+func (a *api) product(t testing.TB, sku string, priceFen int64) string {
+	t.Helper()
+	if err := a.store.SaveProducts(t.Context(), []*db.Product{{SKU: sku, Title: "title of " + sku, PriceFen: priceFen}}); err != nil {
+		t.Fatal(err)
+	}
+	products, err := a.store.Products(t.Context(), uuid.Nil, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(products, func(p *db.Product) bool { return p.SKU == sku })
+	return products[i].ID.String()
 }
 
 // withSteps logs somebody in who has passed the steps.
@@ -108,7 +143,8 @@ func TestAccess(t *testing.T) {
 		fmt.Fprintf(&page, "| `%s` |", names[i])
 		for _, c := range callers {
 			a := newAPI(t, dbtest.SQLite(t))
-			got := a.do(t, c.token(t, a), samples[names[i]], nil).reason()
+			token := c.token(t, a)
+			got := a.do(t, token, a.fill(t, token, samples[names[i]]), nil).reason()
 			if want := wanted(f, c.want, c.steps); got != want {
 				t.Errorf("%s, %s: %q, want %q by its directives", names[i], c.name, got, want)
 			}

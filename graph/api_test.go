@@ -20,6 +20,7 @@ import (
 	"wxpass/db/dbtest"
 	"wxpass/graph"
 	"wxpass/keyring"
+	"wxpass/order"
 	"wxpass/wechat"
 	"wxpass/wechat/simulator"
 )
@@ -34,6 +35,7 @@ type api struct {
 	wechat   *simulator.Server
 	issuer   *auth.Issuer
 	auth     *auth.Service
+	orders   *order.Service
 	handler  http.Handler
 	log      *logBuffer
 	otherApp simulator.App
@@ -65,13 +67,14 @@ func newAPI(t *testing.T, url string, hooks ...dbtest.Hook) *api {
 		a.auth.WeChat = append(a.auth.WeChat, &wechat.Client{AppID: app.ID, Secret: app.Secret, BaseURL: world.URL, Timeout: 2 * time.Second,
 			Credentials: &auth.Credentials{Store: a.store, Keys: a.auth.DataKeys}, Now: clock.Now, Log: log})
 	}
+	a.orders = &order.Service{Store: a.store, Now: clock.Now}
 	a.serve(graph.Options{Development: true, RateLimitScale: 1, MaxBody: 64 << 10, MaxTokens: 1000, Now: clock.Now, Log: log})
 	return a
 }
 
 // serve puts the endpoint in place with other options.
 func (a *api) serve(o graph.Options) {
-	endpoint := a.auth.Middleware(graph.Handler(&graph.Resolver{Auth: a.auth, UploadURL: uploadURL}, o))
+	endpoint := a.auth.Middleware(graph.Handler(&graph.Resolver{Auth: a.auth, Orders: a.orders, UploadURL: uploadURL}, o))
 	a.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		endpoint.ServeHTTP(w, r.WithContext(auth.WithRequest(r.Context(), auth.Request{ID: "request-1"})))
 	})

@@ -59,9 +59,14 @@ func (l *limiter) rateLimit(scale float64) func(ctx context.Context, _ any, next
 			return nil, &RateLimitedError{RetryAfter: wait}
 		}
 		result, err := next(ctx)
-		settle(errors.Is(err, auth.ErrLoginCodeInvalid) || errors.Is(err, auth.ErrPhoneCodeInvalid))
+		settle(wrong(err))
 		return result, err
 	}
+}
+
+// wrong reports whether the caller is to blame for err. Hanging up counts too, or it would be the way around the limit.
+func wrong(err error) bool {
+	return errors.Is(err, auth.ErrLoginCodeInvalid) || errors.Is(err, auth.ErrPhoneCodeInvalid) || errors.Is(err, context.Canceled)
 }
 
 // callerKey names who is counted: on a guarded field the user, since carriers put thousands behind one address; on an

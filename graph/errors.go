@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"wxpass/auth"
+	"wxpass/order"
 	"wxpass/wechat"
 )
 
@@ -28,6 +29,8 @@ var publicErrors = []struct {
 	{auth.ErrPhoneCodeIsLoginCode, ErrorCodePhoneCodeInvalid, "WeChat refuses this phone code, which looks like a login code: send the code of the phone button's event."},
 	{auth.ErrPhoneCodeInvalid, ErrorCodePhoneCodeInvalid, "WeChat refuses this phone code: let the user tap the button again."},
 	{auth.ErrPhoneAlreadyBound, ErrorCodePhoneAlreadyBound, "Another account has this phone number."},
+	{order.ErrKeyReused, ErrorCodeConflict, "This idempotency key was used for another order: make a new key for each order."},
+	{order.ErrNotCancellable, ErrorCodeConflict, "The order is paid and cannot be cancelled any more."},
 	{auth.ErrSessionKeyExpired, ErrorCodeSessionKeyExpired, "The encrypted data does not open with the session key on file: log in first, then let the user tap again."},
 	{auth.ErrEncryptedDataInvalid, ErrorCodeEncryptedDataInvalid, "The encrypted data is not acceptable: it must be this app's and this user's, less than ten minutes old, and of the kind asked for."},
 	{auth.ErrAccountBlocked, ErrorCodeAccountBlocked, "This account is disabled."},
@@ -69,9 +72,7 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 		code, message = ErrorCodeInternal, "The server failed; its log has the details under this request id."
 		extensions = map[string]any{"requestId": auth.RequestFrom(ctx).ID}
 	}
-	if code == ErrorCodeServerMisconfigured {
-		p.logMisconfigured(ctx, err)
-	}
+	p.logWeChat(ctx, err)
 	if extensions == nil {
 		extensions = map[string]any{}
 	}
@@ -85,8 +86,10 @@ func describe(err error) (code ErrorCode, message string, extensions map[string]
 	var (
 		nobody  *auth.UnauthenticatedError
 		limited *RateLimitedError
-		input   *auth.InputError
-		steps   *auth.StepRequiredError
+		input   interface {
+			Input() (field, message string)
+		} // of auth, of order, and our own
+		steps *auth.StepRequiredError
 	)
 	switch {
 	case errors.As(err, &steps):
@@ -96,7 +99,8 @@ func describe(err error) (code ErrorCode, message string, extensions map[string]
 	case errors.As(err, &limited):
 		return ErrorCodeRateLimited, "Too many of these requests: wait, then try again.", map[string]any{"retryAfterSeconds": seconds(limited.RetryAfter)}
 	case errors.As(err, &input):
-		return ErrorCodeBadInput, input.Message, map[string]any{"field": input.Field}
+		field, message := input.Input()
+		return ErrorCodeBadInput, message, map[string]any{"field": field}
 	}
 	for _, e := range publicErrors {
 		if !errors.Is(err, e.err) {
@@ -149,9 +153,17 @@ func (p presenter) logInternal(ctx context.Context, err error, at *gqlerror.Erro
 	}
 }
 
-func (p presenter) logMisconfigured(ctx context.Context, err error) {
+// logWeChat tells the operator what WeChat answered: loudest where there is something to fix, not at all where the
+// client alone has to act.
+func (p presenter) logWeChat(ctx context.Context, err error) {
 	var fault *wechat.Error
-	if errors.As(err, &fault) {
+	switch {
+	case !errors.As(err, &fault), errors.Is(err, wechat.ErrCodeInvalid):
+	case errors.Is(err, wechat.ErrMisconfigured):
 		p.log.ErrorContext(ctx, "WeChat refuses this server", "err", fault, "fix", fault.Hint())
+	case errors.Is(err, wechat.ErrBlocked):
+		p.log.InfoContext(ctx, "WeChat refuses a user", "err", fault)
+	default:
+		p.log.WarnContext(ctx, "WeChat gave no usable answer", "err", fault)
 	}
 }

@@ -23,7 +23,11 @@ type limitKey struct{ field, caller string }
 type counter struct {
 	windowEnd    time.Time
 	all, refused int
+	underWay     int // not settled yet
 }
+
+// settling is how long a caller is told to wait for executions under way to be settled.
+const settling = time.Second
 
 // newLimiter fails only for a size that is not positive.
 func newLimiter(now func() time.Time) *limiter {
@@ -34,8 +38,9 @@ func newLimiter(now func() time.Time) *limiter {
 	return &limiter{now: now, counters: counters}
 }
 
-// take counts one execution, or says how long until one is let through again. It is counted as refused until settle
-// says otherwise, so that many at once cannot slip under the tighter limit. A maxRefused of 0 stands for no such limit.
+// take counts one execution, or says how long until one is let through again. Until settle tells how it ended it may
+// turn out refused: so many at once cannot slip under the tighter limit, and those that wait for others to end are told
+// to wait a moment, not for the window's end. A maxRefused of 0 stands for no such limit.
 func (l *limiter) take(key limitKey, limit, maxRefused int, window time.Duration) (settle func(refused bool), wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -45,16 +50,24 @@ func (l *limiter) take(key limitKey, limit, maxRefused int, window time.Duration
 		c = &counter{windowEnd: now.Add(window)}
 		l.counters.Add(key, c)
 	}
-	if c.all >= limit || maxRefused > 0 && c.refused >= maxRefused {
+	switch {
+	case c.all >= limit, maxRefused > 0 && c.refused >= maxRefused:
 		return nil, c.windowEnd.Sub(now)
+	case maxRefused > 0 && c.refused+c.underWay >= burst*maxRefused:
+		return nil, settling
 	}
 	c.all++
-	c.refused++
+	c.underWay++
 	return func(refused bool) {
-		if !refused {
-			l.mu.Lock()
-			c.refused--
-			l.mu.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		c.underWay--
+		if refused {
+			c.refused++
 		}
 	}, 0
 }
+
+// burst is by how much executions under way may exceed the tighter limit: carriers put many honest people behind one
+// address, who come at once when WeChat is slow.
+const burst = 4

@@ -23,6 +23,24 @@ type BindPhonePayload struct {
 	User *db.User `json:"user"`
 }
 
+// An order to cancel.
+type CancelOrderInput struct {
+	// The number of the order.
+	OrderNo string `json:"orderNo"`
+}
+
+// The answer to a cancellation.
+type CancelOrderPayload struct {
+	// The order, changed.
+	Order *db.Order `json:"order"`
+}
+
+// The answer to an order.
+type CreateOrderPayload struct {
+	// The order, as it was placed.
+	Order *db.Order `json:"order"`
+}
+
 // That the user means to delete the account.
 type DeleteAccountInput struct {
 	// The word DELETE.
@@ -48,6 +66,46 @@ type LogoutPayload struct {
 }
 
 type Mutation struct {
+}
+
+// A page of orders.
+type OrderConnection struct {
+	// The orders.
+	Edges []*OrderEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// An order in a page.
+type OrderEdge struct {
+	// Where the order is: pass it as after.
+	Cursor string `json:"cursor"`
+	// The order.
+	Node *db.Order `json:"node"`
+}
+
+// Where a page ends.
+type PageInfo struct {
+	// Whether there is more behind it.
+	HasNextPage bool `json:"hasNextPage"`
+	// Where the page ends: pass it as after; null for an empty page.
+	EndCursor *string `json:"endCursor,omitempty"`
+}
+
+// A page of products.
+type ProductConnection struct {
+	// The products.
+	Edges []*ProductEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A product in a page.
+type ProductEdge struct {
+	// Where the product is: pass it as after.
+	Cursor string `json:"cursor"`
+	// The product.
+	Node *db.Product `json:"node"`
 }
 
 type Query struct {
@@ -81,6 +139,8 @@ const (
 	ErrorCodeAccountBlocked ErrorCode = "ACCOUNT_BLOCKED"
 	// A value, or a header of the request, is out of range or malformed; `extensions.field` says which.
 	ErrorCodeBadInput ErrorCode = "BAD_INPUT"
+	// An idempotency key was used for something else, or an order cannot be cancelled any more.
+	ErrorCodeConflict ErrorCode = "CONFLICT"
 	// Too many of these; `extensions.retryAfterSeconds` says when to try again.
 	ErrorCodeRateLimited ErrorCode = "RATE_LIMITED"
 	// WeChat does not answer, or not sensibly. `extensions.retryable` says whether repeating the same request can help; a login code may be spent, so log in again with a new one.
@@ -107,6 +167,7 @@ var AllErrorCode = []ErrorCode{
 	ErrorCodePhoneAlreadyBound,
 	ErrorCodeAccountBlocked,
 	ErrorCodeBadInput,
+	ErrorCodeConflict,
 	ErrorCodeRateLimited,
 	ErrorCodeWechatUnavailable,
 	ErrorCodeServerMisconfigured,
@@ -118,7 +179,7 @@ var AllErrorCode = []ErrorCode{
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeUnauthenticated, ErrorCodeAuthStepRequired, ErrorCodeLoginCodeInvalid, ErrorCodePhoneCodeInvalid, ErrorCodeSessionKeyExpired, ErrorCodeEncryptedDataInvalid, ErrorCodePhoneAlreadyBound, ErrorCodeAccountBlocked, ErrorCodeBadInput, ErrorCodeRateLimited, ErrorCodeWechatUnavailable, ErrorCodeServerMisconfigured, ErrorCodeGraphqlParseFailed, ErrorCodeGraphqlValidationFailed, ErrorCodeQueryTooComplex, ErrorCodeInternal:
+	case ErrorCodeUnauthenticated, ErrorCodeAuthStepRequired, ErrorCodeLoginCodeInvalid, ErrorCodePhoneCodeInvalid, ErrorCodeSessionKeyExpired, ErrorCodeEncryptedDataInvalid, ErrorCodePhoneAlreadyBound, ErrorCodeAccountBlocked, ErrorCodeBadInput, ErrorCodeConflict, ErrorCodeRateLimited, ErrorCodeWechatUnavailable, ErrorCodeServerMisconfigured, ErrorCodeGraphqlParseFailed, ErrorCodeGraphqlValidationFailed, ErrorCodeQueryTooComplex, ErrorCodeInternal:
 		return true
 	}
 	return false

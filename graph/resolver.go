@@ -15,11 +15,13 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"wxpass/auth"
+	"wxpass/order"
 )
 
 // Resolver holds what the fields are resolved with.
 type Resolver struct {
-	Auth *auth.Service
+	Auth   *auth.Service
+	Orders *order.Service
 	// UploadURL is where an uploaded image is, as the caller reaches this server.
 	UploadURL func(ctx context.Context, id uuid.UUID) string
 }

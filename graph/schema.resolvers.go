@@ -2,8 +2,10 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"wxpass/auth"
 	"wxpass/db"
+	"wxpass/order"
 
 	"github.com/google/uuid"
 )
@@ -59,6 +61,38 @@ func (r *mutationResolver) DeleteAccount(ctx context.Context, input DeleteAccoun
 	return &DeleteAccountPayload{Deleted: true}, nil
 }
 
+func (r *mutationResolver) CreateOrder(ctx context.Context, input order.Input) (*CreateOrderPayload, error) {
+	who, err := owner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	placed, err := r.Orders.Create(ctx, who, input)
+	if err != nil {
+		return nil, err
+	}
+	return &CreateOrderPayload{Order: placed}, nil
+}
+
+func (r *mutationResolver) CancelOrder(ctx context.Context, input CancelOrderInput) (*CancelOrderPayload, error) {
+	who, err := owner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cancelled, err := r.Orders.Cancel(ctx, who, input.OrderNo)
+	if err != nil {
+		return nil, err
+	}
+	return &CancelOrderPayload{Order: cancelled}, nil
+}
+
+func (r *orderResolver) Items(ctx context.Context, objs []*db.Order) ([][]*db.OrderItem, error) {
+	who, err := owner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Orders.Items(ctx, who, objs)
+}
+
 func (r *queryResolver) Me(ctx context.Context) (*db.User, error) {
 	p, err := auth.PrincipalFrom(ctx)
 	if err != nil {
@@ -69,6 +103,46 @@ func (r *queryResolver) Me(ctx context.Context) (*db.User, error) {
 
 func (r *queryResolver) MySessions(ctx context.Context) ([]*db.Session, error) {
 	return r.Auth.Sessions(ctx)
+}
+
+func (r *queryResolver) Products(ctx context.Context, first int, after *string) (*ProductConnection, error) {
+	p, err := newPage(first, after)
+	if err != nil {
+		return nil, err
+	}
+	products, err := r.Orders.Store.Products(ctx, p.after, p.limit())
+	if err != nil {
+		return nil, err
+	}
+	return productConnection(p, products), nil
+}
+
+func (r *queryResolver) MyOrders(ctx context.Context, first int, after *string, status *db.OrderStatus) (*OrderConnection, error) {
+	who, err := owner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPage(first, after)
+	if err != nil {
+		return nil, err
+	}
+	orders, err := r.Orders.List(ctx, who, p.after, status, p.limit())
+	if err != nil {
+		return nil, err
+	}
+	return orderConnection(p, orders), nil
+}
+
+func (r *queryResolver) Order(ctx context.Context, orderNo string) (*db.Order, error) {
+	who, err := owner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.Orders.Find(ctx, who, orderNo)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, nil // null, and nothing told of whether somebody else has it
+	}
+	return found, err
 }
 
 func (r *sessionResolver) Current(ctx context.Context, obj *db.Session) (bool, error) {
@@ -104,6 +178,8 @@ func (r *userResolver) Phone(ctx context.Context, obj *db.User) (*string, error)
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
 
+func (r *Resolver) Order() OrderResolver { return &orderResolver{r} }
+
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
 func (r *Resolver) Session() SessionResolver { return &sessionResolver{r} }
@@ -112,6 +188,7 @@ func (r *Resolver) User() UserResolver { return &userResolver{r} }
 
 type (
 	mutationResolver struct{ *Resolver }
+	orderResolver    struct{ *Resolver }
 	queryResolver    struct{ *Resolver }
 	sessionResolver  struct{ *Resolver }
 	userResolver     struct{ *Resolver }

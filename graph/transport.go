@@ -38,8 +38,8 @@ type refusal struct {
 
 func (refusal) Error() string { return "graph: request refused" }
 
-// Supports reports whether the request is ours: all are but upgrades to other protocols.
-func (transport) Supports(r *http.Request) bool { return r.Header.Get("Upgrade") == "" }
+// Supports reports that every request is ours: what it cannot serve, it refuses in the API's own words.
+func (transport) Supports(*http.Request) bool { return true }
 
 // Do reads the operation, has it executed and writes the answer.
 func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
