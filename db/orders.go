@@ -33,6 +33,8 @@ type Order struct {
 	ContentHash    []byte // of what was asked for under the key
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+
+	Items []*OrderItem `bun:"-"` // nil until they were asked for
 }
 
 // OrderItem is a line of an order.

@@ -35,7 +35,7 @@ type api struct {
 	wechat   *simulator.Server
 	issuer   *auth.Issuer
 	auth     *auth.Service
-	orders   *order.Service
+	shop     *order.Service
 	handler  http.Handler
 	log      *logBuffer
 	otherApp simulator.App
@@ -67,14 +67,14 @@ func newAPI(t *testing.T, url string, hooks ...dbtest.Hook) *api {
 		a.auth.WeChat = append(a.auth.WeChat, &wechat.Client{AppID: app.ID, Secret: app.Secret, BaseURL: world.URL, Timeout: 2 * time.Second,
 			Credentials: &auth.Credentials{Store: a.store, Keys: a.auth.DataKeys}, Now: clock.Now, Log: log})
 	}
-	a.orders = &order.Service{Store: a.store, Now: clock.Now}
+	a.shop = &order.Service{Store: a.store, Now: clock.Now}
 	a.serve(graph.Options{Development: true, RateLimitScale: 1, MaxBody: 64 << 10, MaxTokens: 1000, Now: clock.Now, Log: log})
 	return a
 }
 
 // serve puts the endpoint in place with other options.
 func (a *api) serve(o graph.Options) {
-	endpoint := a.auth.Middleware(graph.Handler(&graph.Resolver{Auth: a.auth, Orders: a.orders, UploadURL: uploadURL}, o))
+	endpoint := a.auth.Middleware(graph.Handler(&graph.Resolver{Auth: a.auth, Orders: a.shop, UploadURL: uploadURL}, o))
 	a.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		endpoint.ServeHTTP(w, r.WithContext(auth.WithRequest(r.Context(), auth.Request{ID: "request-1"})))
 	})
@@ -226,4 +226,28 @@ func (c *countQueries) take() int {
 	n := c.n
 	c.n = 0
 	return n
+}
+
+// recordQueries keeps the statements sent to the database.
+type recordQueries struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (r *recordQueries) BeforeQuery(ctx context.Context, _ *dbtest.QueryEvent) context.Context {
+	return ctx
+}
+
+func (r *recordQueries) AfterQuery(_ context.Context, e *dbtest.QueryEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, e.Query)
+}
+
+func (r *recordQueries) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.list
+	r.list = nil
+	return list
 }

@@ -193,7 +193,7 @@ type MutationResolver interface {
 	CancelOrder(ctx context.Context, input CancelOrderInput) (*CancelOrderPayload, error)
 }
 type OrderResolver interface {
-	Items(ctx context.Context, objs []*db.Order) ([][]*db.OrderItem, error)
+	Items(ctx context.Context, obj *db.Order) ([]*db.OrderItem, error)
 }
 type QueryResolver interface {
 	Me(ctx context.Context) (*db.User, error)
@@ -2706,7 +2706,7 @@ func (ec *executionContext) _Order_items(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Order_items(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_Order_items(ctx, field, obj)
+			return ec.Resolvers.Order().Items(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*db.OrderItem) graphql.Marshaler {
@@ -2727,29 +2727,6 @@ func (ec *executionContext) fieldContext_Order_items(_ context.Context, field gr
 		},
 	}
 	return fc, nil
-}
-func (ec *executionContext) resolveBatch_Order_items(ctx context.Context, field graphql.CollectedField, obj *db.Order) (any, error) {
-	resolver := ec.Resolvers.Order()
-	if batch, ok := graphql.BatchParentsFor[*db.Order](ctx, "Order"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Items(ctx, batch.Parents)
-		})
-		return graphql.ResolveBatchGroupResult[[]*db.OrderItem](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"Order.items",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.Items(ctx, []*db.Order{obj})
-	return graphql.ResolveBatchSingleResult[[]*db.OrderItem](
-		ctx,
-		results,
-		err,
-		"Order.items",
-	)
 }
 
 func (ec *executionContext) _Order_totalFen(ctx context.Context, field graphql.CollectedField, obj *db.Order) (ret graphql.Marshaler) {

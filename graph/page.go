@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"fmt"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"wxpass/auth"
 	"wxpass/db"
@@ -74,6 +76,28 @@ func productConnection(p page, products []*db.Product) *ProductConnection {
 		edges[i] = &ProductEdge{Cursor: cursor(p.ID), Node: p}
 	}
 	return &ProductConnection{Edges: edges, PageInfo: info}
+}
+
+// selection is a field of a type.
+type selection struct{ of, field string }
+
+// selects reports whether the document asks for a field below the one being resolved, by way of path. gqlgen's batch
+// resolvers do not reach through the edges of a connection: they group siblings of one list, and each edge has one node.
+func selects(ctx context.Context, path ...selection) bool {
+	operation := graphql.GetOperationContext(ctx)
+	sets := []ast.SelectionSet{graphql.GetFieldContext(ctx).Field.Selections}
+	for _, step := range path {
+		var below []ast.SelectionSet
+		for _, set := range sets {
+			for _, f := range graphql.CollectFields(operation, set, []string{step.of}) {
+				if f.Name == step.field {
+					below = append(below, f.Selections)
+				}
+			}
+		}
+		sets = below
+	}
+	return len(sets) > 0
 }
 
 // owner is whose orders the caller may see: the caller's own.

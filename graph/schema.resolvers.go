@@ -85,12 +85,16 @@ func (r *mutationResolver) CancelOrder(ctx context.Context, input CancelOrderInp
 	return &CancelOrderPayload{Order: cancelled}, nil
 }
 
-func (r *orderResolver) Items(ctx context.Context, objs []*db.Order) ([][]*db.OrderItem, error) {
+func (r *orderResolver) Items(ctx context.Context, obj *db.Order) ([]*db.OrderItem, error) {
+	if obj.Items != nil { // a page brings them for all its orders
+		return obj.Items, nil
+	}
 	who, err := owner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.Orders.Items(ctx, who, objs)
+	err = r.Orders.LoadItems(ctx, who, obj)
+	return obj.Items, err
 }
 
 func (r *queryResolver) Me(ctx context.Context) (*db.User, error) {
@@ -130,7 +134,11 @@ func (r *queryResolver) MyOrders(ctx context.Context, first int, after *string, 
 	if err != nil {
 		return nil, err
 	}
-	return orderConnection(p, orders), nil
+	page := orderConnection(p, orders)
+	if selects(ctx, selection{"OrderConnection", "edges"}, selection{"OrderEdge", "node"}, selection{"Order", "items"}) {
+		err = r.Orders.LoadItems(ctx, who, orders[:len(page.Edges)]...)
+	}
+	return page, err
 }
 
 func (r *queryResolver) Order(ctx context.Context, orderNo string) (*db.Order, error) {

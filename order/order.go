@@ -195,21 +195,23 @@ func (s *Service) List(ctx context.Context, owner Owner, before uuid.UUID, statu
 	return s.Store.Orders(ctx, owner.UserID, before, only, limit)
 }
 
-// Items returns the items of the owner's orders, in the order of orders, by one query.
-func (s *Service) Items(ctx context.Context, owner Owner, orders []*db.Order) ([][]*db.OrderItem, error) {
+// LoadItems fills in the items of the owner's orders, by one query however many they are.
+func (s *Service) LoadItems(ctx context.Context, owner Owner, orders ...*db.Order) error {
+	if len(orders) == 0 {
+		return nil
+	}
 	ids := make([]uuid.UUID, len(orders))
 	for i, o := range orders {
 		ids[i] = o.ID
 	}
 	byOrder, err := s.Store.OrderItems(ctx, owner.UserID, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	items := make([][]*db.OrderItem, len(orders))
-	for i, id := range ids {
-		items[i] = byOrder[id]
+	for _, o := range orders {
+		o.Items = byOrder[o.ID]
 	}
-	return items, nil
+	return nil
 }
 
 // Cancel cancels an order of the owner's that is not paid; one that is cancelled already stays so. It fails with an
