@@ -29,7 +29,12 @@ type commands struct {
 		Up     migrateUp     `cmd:"" help:"Apply pending migrations."`
 		Down   migrateDown   `cmd:"" help:"Undo the group of migrations applied last, and its data with it."`
 		Status migrateStatus `cmd:"" help:"List the migrations."`
+
+		Distribute migrateDistribute `cmd:"" help:"On a Citus coordinator, distribute the tables. Safe to repeat."`
 	} `cmd:"" help:"Change the database's schema."`
+	Products struct {
+		Import productsImport `cmd:"" help:"Add products from a file, and give known SKUs their new title and price; all or none."`
+	} `cmd:"" help:"Change what can be ordered."`
 	Simulator simulatorCommand `cmd:"" help:"Run the WeChat simulator alone, for other back ends."`
 	Schema    schemaCommand    `cmd:"" help:"Print the GraphQL schema."`
 	Keys      struct {
@@ -308,4 +313,22 @@ func (c *keysNew) Run(p *program) error {
 	}
 	_, err := fmt.Fprintln(p.stdout, text)
 	return err
+}
+
+type migrateDistribute struct {
+	databaseConfig
+	DryRun bool `help:"Print the statements and run none of them."`
+}
+
+// Run distributes the tables over Citus, saying what it does.
+func (c *migrateDistribute) Run(p *program) error {
+	if c.DryRun {
+		for _, statement := range db.DistributionStatements() {
+			fmt.Fprintln(p.stdout, statement+";")
+		}
+		return nil
+	}
+	return c.withStore(p, func(store *db.Store) error {
+		return store.Distribute(p.ctx, func(statement string) { fmt.Fprintln(p.stdout, statement+";") })
+	})
 }

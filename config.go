@@ -42,8 +42,12 @@ type config struct {
 
 	WechatPhoneOpenID bool `env:"WECHAT_PHONE_OPENID" name:"wechat-phone-openid" help:"Have WeChat check that a phone code is the caller's own; some accounts get a format error for it."`
 
-	AvatarStore string `env:"AVATAR_STORE" help:"Where avatars are kept: file:FOLDER or s3://BUCKET?…; the folder avatars in the data folder by default."`
-	PublicURL   string `env:"PUBLIC_URL" name:"public-url" help:"https://host of this server as clients reach it; by default what each request says."`
+	AvatarStore     string `env:"AVATAR_STORE" help:"Where avatars are kept: file:FOLDER or s3://BUCKET?…; the folder avatars in the data folder by default."`
+	AccessKeyID     string `env:"AWS_ACCESS_KEY_ID" name:"aws-access-key-id" help:"For an s3:// store: the key's id."`
+	SecretAccessKey string `env:"AWS_SECRET_ACCESS_KEY" name:"aws-secret-access-key" help:"Its secret."`
+	SessionToken    string `env:"AWS_SESSION_TOKEN" name:"aws-session-token" help:"What goes with a temporary key."`
+
+	PublicURL string `env:"PUBLIC_URL" name:"public-url" help:"https://host of this server as clients reach it; by default what each request says."`
 
 	TokenKeys string `env:"TOKEN_KEYS" help:"Keys that sign tokens, id:base64[,id:base64…], 32 bytes or more each; the first signs, all verify. Required in production."`
 	DataKeys  string `env:"DATA_KEYS" help:"Keys that seal data at rest, same form, 32 bytes each; the first seals, all open. Required in production."`

@@ -15,9 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/uuid"
-
 	"wxpass/auth"
+	"wxpass/avatar"
 	"wxpass/db"
 	"wxpass/graph"
 	"wxpass/graph/playground"
@@ -88,10 +87,23 @@ func (c *serveCommand) Run(p *program) error {
 	}
 	defer stopWorld()
 
+	avatars, err := avatar.Open(avatar.Options{URL: s.AvatarStore, AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey,
+		SessionToken: s.SessionToken, Now: p.now, Log: log})
+	if err != nil {
+		return fmt.Errorf("AVATAR_STORE: %w", err)
+	}
+	collecting, stopCollecting := context.WithCancel(p.ctx)
+	collected := make(chan struct{})
+	go func() {
+		defer close(collected)
+		collectOrphans(collecting, store, avatars, p.now, log)
+	}()
+	defer func() { stopCollecting(); <-collected }()
+
 	front := &edge{proxies: s.Proxies, origin: s.PublicURL, secure: s.Production, now: p.now, log: log}
 	health := &health{store: store, draining: &front.draining}
 	server := &http.Server{
-		Handler:           front.wrap(routes(p, s, store, world, health, log)),
+		Handler:           front.wrap(routes(p, s, store, avatars, world, health, log)),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,
@@ -137,17 +149,24 @@ func openStore(p *program, s *settings, log *slog.Logger) (*db.Store, error) {
 
 func prepare(p *program, s *settings, store *db.Store, log *slog.Logger) error {
 	pending, err := store.Pending(p.ctx)
-	if err != nil || len(pending) == 0 {
+	switch {
+	case err != nil:
 		return err
-	}
-	if s.Production && !s.MigrateOnStart {
+	case len(pending) > 0 && s.Production && !s.MigrateOnStart:
 		return fmt.Errorf("%d migrations are pending: run `wxpass migrate up` first, or set MIGRATE_ON_START=true", len(pending))
+	case len(pending) > 0:
+		done, err := migrate(p.ctx, migrationPatience, store.Migrate)
+		for _, m := range done {
+			log.Info("migrated", "migration", m.Name)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	done, err := migrate(p.ctx, migrationPatience, store.Migrate)
-	for _, m := range done {
-		log.Info("migrated", "migration", m.Name)
+	if s.Production {
+		return nil
 	}
-	return err
+	return seed(p.ctx, store)
 }
 
 // outside is the WeChat of the configured apps: the real one, or a simulator of ours.
@@ -186,7 +205,7 @@ func wechatClients(p *program, s *settings, store *db.Store, log *slog.Logger) (
 }
 
 // routes lays out the URLs.
-func routes(p *program, s *settings, store *db.Store, world *outside, health *health, log *slog.Logger) http.Handler {
+func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, world *outside, health *health, log *slog.Logger) http.Handler {
 	var appIDs []string
 	for _, a := range s.Apps {
 		appIDs = append(appIDs, a.ID)
@@ -202,8 +221,9 @@ func routes(p *program, s *settings, store *db.Store, world *outside, health *he
 		Log:           log,
 
 		SendPhoneOpenID: s.WechatPhoneOpenID,
+		DeleteAvatar:    avatars.Delete,
 	}
-	api := graph.Handler(&graph.Resolver{Auth: service, Orders: &order.Service{Store: store, Now: p.now}, UploadURL: uploadURL}, graph.Options{
+	api := graph.Handler(&graph.Resolver{Auth: service, Orders: &order.Service{Store: store, Now: p.now, Log: log}, UploadURL: uploadURL}, graph.Options{
 		Development:    !s.Production,
 		RateLimitScale: s.RateLimitScale,
 		MaxBody:        64 << 10,
@@ -213,6 +233,8 @@ func routes(p *program, s *settings, store *db.Store, world *outside, health *he
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", bounded(service.Middleware(api)))
+	mux.Handle("POST /upload/avatar", service.Middleware(uploads(store, avatars, log)))
+	mux.Handle("GET /avatars/{name}", avatars)
 	mux.HandleFunc("GET /healthz", health.alive)
 	mux.HandleFunc("GET /readyz", health.ready)
 	if !s.Production || s.PublishSchema {
@@ -236,11 +258,6 @@ func bounded(next http.Handler) http.Handler {
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
-}
-
-// uploadURL is where the client that asks finds an uploaded image.
-func uploadURL(ctx context.Context, id uuid.UUID) string {
-	return auth.RequestFrom(ctx).Origin + "/avatars/" + id.String() + ".jpg"
 }
 
 func serveSchema(w http.ResponseWriter, _ *http.Request) {

@@ -109,6 +109,13 @@ func start(t *testing.T, dir string, args []string, env ...string) *process {
 	return p
 }
 
+func writeFile(t *testing.T, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 type reply struct {
 	Data struct {
 		SilentLogin struct {
@@ -495,10 +502,13 @@ func TestCommands(t *testing.T) {
 		{args: []string{"migrate", "down"}, want: "undone 20261120000001_identity"},
 		{args: []string{"migrate", "down"}, want: "nothing to do"},
 		{args: []string{"migrate", "up", "--unlock"}, want: "applied 20261120000001_identity"},
+		{args: []string{"migrate", "distribute", "--dry-run"}, want: "create_distributed_table('orders', 'user_id', colocate_with => 'users')"},
+		{args: []string{"migrate", "distribute"}, want: "no citus extension", fail: true},
 		{args: []string{"schema"}, want: "input: SilentLoginInput!"},
 		{args: []string{"keys", "new", "spring"}, want: "spring:"},
 		{args: []string{"keys", "new", "a:b"}, want: "id has 1 to 32 letters", fail: true},
 		{args: []string{"serve", "--help"}, want: "$DATABASE_URL"},
+		{args: []string{"--help"}, want: "migrate distribute"},
 		{args: []string{"frobnicate"}, want: "frobnicate", fail: true},
 	}
 	for _, tt := range tests { // in order: the migrations build on each other

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/uptrace/bun/driver/pgdriver"
-
 	"wxpass/db"
 	"wxpass/db/dbtest"
 )
@@ -49,8 +47,7 @@ FROM dist WHERE to_regclass(tbl) IS NULL OR col <> '' AND NOT EXISTS (SELECT 1 F
 
 func TestSchemaHoldsOnCitus(t *testing.T) {
 	t.Parallel()
-	conn := sql.OpenDB(pgdriver.NewConnector(pgdriver.WithDSN(dbtest.Postgres(t))))
-	defer conn.Close()
+	conn := dbtest.Raw(t, dbtest.Postgres(t))
 	if faults := lintSchema(t, conn); len(faults) > 0 {
 		t.Errorf("the schema would not hold on Citus:\n%s", strings.Join(faults, "\n"))
 	}

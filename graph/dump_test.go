@@ -1,37 +1,19 @@
 package graph_test
 
 import (
-	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/uptrace/bun/driver/pgdriver"
 
 	"wxpass/db"
+	"wxpass/db/dbtest"
 )
-
-// raw opens the api's database beside the store, for what no program should do.
-func (a *api) raw(t *testing.T) *sql.DB {
-	t.Helper()
-	path, sqlite := strings.CutPrefix(a.url, "sqlite:")
-	var conn *sql.DB
-	if sqlite {
-		var err error
-		if conn, err = sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"); err != nil {
-			t.Fatal(err)
-		}
-	} else {
-		conn = sql.OpenDB(pgdriver.NewConnector(pgdriver.WithDSN(a.url)))
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
 
 func (a *api) exec(t *testing.T, statement string) {
 	t.Helper()
-	if _, err := a.raw(t).Exec(statement); err != nil {
+	if _, err := dbtest.Raw(t, a.url).Exec(statement); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -40,7 +22,7 @@ func (a *api) exec(t *testing.T, statement string) {
 func (a *api) dump(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	conn := a.raw(t)
+	conn := dbtest.Raw(t, a.url)
 	for _, table := range db.Distribution() {
 		rows, err := conn.Query("SELECT * FROM " + table.Table)
 		if err != nil {

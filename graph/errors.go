@@ -1,11 +1,13 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -79,6 +81,26 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	extensions["code"] = code
 	out.Err, out.Message, out.Extensions = err, message, extensions
 	return out
+}
+
+// statuses are the HTTP statuses of codes on routes that are not GraphQL.
+var statuses = map[ErrorCode]int{
+	ErrorCodeUnauthenticated: http.StatusUnauthorized,
+	ErrorCodeAccountBlocked:  http.StatusForbidden,
+	ErrorCodeBadInput:        http.StatusBadRequest,
+	ErrorCodeRateLimited:     http.StatusTooManyRequests,
+}
+
+// Refuse answers a request of another route in the API's own words: one error with its code. A status of 0 stands for
+// the one that goes with the code.
+func Refuse(w http.ResponseWriter, r *http.Request, log *slog.Logger, status int, err error) {
+	shown := presenter{log}.present(r.Context(), err)
+	shown.Path = nil
+	if status == 0 {
+		code, _ := shown.Extensions["code"].(ErrorCode)
+		status = cmp.Or(statuses[code], http.StatusInternalServerError)
+	}
+	write(w, mediaJSON, status, refused{gqlerror.List{shown}})
 }
 
 // describe finds the public form of err; the code is empty when there is none.

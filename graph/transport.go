@@ -28,6 +28,11 @@ type transport struct {
 	get     bool  // whether queries may come by GET
 }
 
+// refused is the body of an answer without data.
+type refused struct {
+	Errors gqlerror.List `json:"errors"`
+}
+
 // refusal is an answer to a request that never became an operation.
 type refusal struct {
 	status     int
@@ -48,9 +53,9 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		refuse(w, mediaJSON, badHeader(http.StatusNotAcceptable, "Accept", "This endpoint answers "+mediaGraphQL+" or "+mediaJSON+"."))
 		return
 	}
-	params, refused := t.read(w, r)
-	if refused != nil {
-		refuse(w, media, refused)
+	params, fault := t.read(w, r)
+	if fault != nil {
+		refuse(w, media, fault)
 		return
 	}
 	ctx := r.Context()
@@ -61,9 +66,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 			status = http.StatusBadRequest
 		}
 		answer := exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs)
-		write(w, media, status, struct {
-			Errors gqlerror.List `json:"errors"`
-		}{answer.Errors})
+		write(w, media, status, refused{answer.Errors})
 		return
 	}
 	if r.Method != http.MethodPost && operation.Operation.Operation != ast.Query {
@@ -79,21 +82,21 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 func (t transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *refusal) {
 	params := &graphql.RawParams{Headers: r.Header}
 	params.ReadTime.Start = graphql.Now()
-	var refused *refusal
+	var fault *refusal
 	switch {
 	case r.Method == http.MethodPost:
-		refused = t.readBody(w, r, params)
+		fault = t.readBody(w, r, params)
 	case t.get && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-		refused = readQuery(r.URL.Query(), params)
+		fault = readQuery(r.URL.Query(), params)
 	default:
 		w.Header().Set("Allow", t.allow())
-		refused = &refusal{status: http.StatusMethodNotAllowed, code: ErrorCodeBadInput, message: "Send the operation with POST."}
+		fault = &refusal{status: http.StatusMethodNotAllowed, code: ErrorCodeBadInput, message: "Send the operation with POST."}
 	}
-	if refused == nil && params.Query == "" {
-		refused = badJSON("The query is missing.")
+	if fault == nil && params.Query == "" {
+		fault = badJSON("The query is missing.")
 	}
 	params.ReadTime.End = graphql.Now()
-	return params, refused
+	return params, fault
 }
 
 func (t transport) allow() string {
@@ -208,9 +211,7 @@ func refuse(w http.ResponseWriter, media string, r *refusal) {
 	for name, value := range r.extensions {
 		extensions[name] = value
 	}
-	write(w, media, r.status, struct {
-		Errors gqlerror.List `json:"errors"`
-	}{gqlerror.List{{Message: r.message, Extensions: extensions}}})
+	write(w, media, r.status, refused{gqlerror.List{{Message: r.message, Extensions: extensions}}})
 }
 
 func write(w http.ResponseWriter, media string, status int, answer any) {

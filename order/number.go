@@ -60,6 +60,7 @@ func (s *Service) number(ctx context.Context, order *db.Order) (string, error) {
 		number := day + "_" + n
 		claimed, err := s.Store.ClaimOrderNumber(ctx, number, order.UserID, order.ID)
 		if claimed || err != nil {
+			s.Log.DebugContext(ctx, "order numbered", "tries", try, "digits", digits)
 			return number, err
 		}
 		if try%maxMisses == 0 {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"regexp"
 	"slices"
@@ -51,6 +52,7 @@ func (e *InputError) Input() (field, message string) { return e.Field, e.Message
 type Service struct {
 	Store *db.Store
 	Now   func() time.Time // required
+	Log   *slog.Logger     // required
 
 	numbers numbers
 }

@@ -57,6 +57,23 @@ func Open(t testing.TB, url string, now func() time.Time, hooks ...Hook) *db.Sto
 	return store
 }
 
+// Raw opens the database at url without the store, for what no program should do.
+func Raw(t testing.TB, url string) *sql.DB {
+	t.Helper()
+	path, sqlite := strings.CutPrefix(url, "sqlite:")
+	if !sqlite {
+		conn := sql.OpenDB(pgdriver.NewConnector(pgdriver.WithDSN(url)))
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	conn, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 // SQLite returns the URL of a fresh, migrated SQLite database.
 func SQLite(t *testing.T) string {
 	t.Helper()

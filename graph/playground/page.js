@@ -30,6 +30,86 @@ query Me {
   }
 }
 `,
+    // profile
+    `# Log in first. A profile is what the user fills in.
+# The step USER is passed once there is a nickname.
+# 先登录。资料由用户自己填写，有昵称即完成 USER 步骤。
+
+mutation Profile {
+  authorizeProfile(input: {nickname: "小明"}) {
+    user {
+      displayName
+      avatarUrl
+      steps
+    }
+  }
+}
+`,
+    // phone
+    `# The phone code sim-+86… always yields that number.
+# 手机号 code 写 sim-+86… 即得到该号码。
+
+mutation Phone {
+  bindPhone(input: {code: "sim-+8613800138000"}) {
+    user {
+      maskedPhone
+      phone
+      steps
+    }
+  }
+}
+
+mutation GiveUp {
+  unbindPhone {
+    user {
+      steps
+    }
+  }
+}
+`,
+    // order
+    `# Needs profile and phone. Run Products, copy an id,
+# then Buy. A new order needs a new idempotencyKey.
+# 需要资料和手机号。先运行 Products，复制一个 id 再 Buy。
+
+query Products {
+  products {
+    edges {
+      node {
+        id
+        title
+        priceFen
+      }
+    }
+  }
+}
+
+mutation Buy($productId: ID!) {
+  createOrder(input: {idempotencyKey: "order-1", items: [{productId: $productId, quantity: 1}]}) {
+    order {
+      orderNo
+      totalFen
+      status
+    }
+  }
+}
+
+query Orders {
+  myOrders {
+    edges {
+      node {
+        orderNo
+        status
+        totalFen
+        items {
+          title
+          quantity
+        }
+      }
+    }
+  }
+}
+`,
     // sessions
     `# Every login makes a session. Log in a few times,
 # then list, renew or end them here.
