@@ -4,7 +4,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 PLAYGROUND  := graph/playground
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate playground fmt lint vuln race
+.PHONY: help run test check generate playground fmt lint vuln race browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ run: playground ## run the server, with nothing configured
 test: ## all tests; the PostgreSQL half needs PostgreSQL installed or TEST_DATABASE_URL
 	go test ./...
 
-check: playground generate-diff fmt lint vuln race ## everything CI does besides the tests
+check: playground generate-diff fmt lint vuln race browser ## everything CI does besides the tests
 
 generate: ## write the code that comes from schema.graphqls
 	go tool gqlgen generate
@@ -41,6 +41,12 @@ vuln: ## known vulnerabilities, where their database can be reached
 	@out=$$(go run $(GOVULNCHECK) ./... 2>&1); code=$$?; echo "$$out" | tail -n 20; \
 	if [ $$code -ne 0 ] && echo "$$out" | grep -qE 'vuln\.go\.dev|dial tcp|no such host|Forbidden'; then \
 		echo "*** govulncheck COULD NOT REACH its database: nothing was checked"; else exit $$code; fi
+
+browser: playground ## walk through GraphiQL in headless Chromium, against a server of its own
+	go build -o .browser/wxpass .
+	@cd .browser && rm -rf data && { ADDR=127.0.0.1:18080 LOG_LEVEL=warn ./wxpass >/dev/null 2>&1 & pid=$$!; \
+		for i in 1 2 3 4 5 6 7 8 9 10; do curl -sf http://127.0.0.1:18080/readyz >/dev/null && break; sleep 0.5; done; \
+		node ../$(PLAYGROUND)/browser.mjs http://127.0.0.1:18080 .; code=$$?; kill $$pid; exit $$code; }
 
 race: ## all tests under the race detector
 	go test -race ./...
