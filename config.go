@@ -33,7 +33,7 @@ type config struct {
 
 	AllowSQLite    bool `env:"ALLOW_SQLITE" name:"allow-sqlite" help:"Let production run on SQLite."`
 	MigrateOnStart bool `env:"MIGRATE_ON_START" help:"Let production apply pending migrations when it starts."`
-	DatabaseConns  int  `env:"DATABASE_MAX_CONNS" name:"database-max-conns" default:"16" help:"Database connections at most."`
+	DatabaseConns  int  `env:"DATABASE_MAX_CONNS" name:"database-max-conns" default:"0" help:"Database connections at most; 0 for 16, on SQLite 8."`
 
 	WechatApps      string `env:"WECHAT_APPS" help:"appid:secret[,appid:secret…], the default app first. Required in production; unset in development, the simulator plays WeChat."`
 	WechatAppID     string `env:"WECHAT_APP_ID" name:"wechat-app-id" help:"The app id, when there is one app."`
@@ -115,8 +115,8 @@ func (s *settings) checkDatabase() error {
 		return errors.New("DATABASE_URL is not set: production needs postgres://user:password@host/name?sslmode=verify-full")
 	case s.Production && strings.HasPrefix(s.DatabaseURL, "sqlite:") && !s.AllowSQLite:
 		return errors.New("DATABASE_URL names SQLite: use PostgreSQL in production, or set ALLOW_SQLITE=true if one process on one machine is all you want")
-	case s.DatabaseConns < 1:
-		return errors.New("DATABASE_MAX_CONNS must be at least 1")
+	case s.DatabaseConns < 0:
+		return errors.New("DATABASE_MAX_CONNS must be 1 or more, or 0 for the default")
 	}
 	return nil
 }

@@ -44,7 +44,8 @@ func (s *Service) BindPhone(ctx context.Context, in PhoneInput) (*db.User, error
 	if err != nil {
 		return nil, err
 	}
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bindTimeout)
+	defer cancel()
 	phone, err := s.phoneNumber(ctx, p, in)
 	if errors.Is(err, ErrEncryptedDataInvalid) || errors.Is(err, ErrPhoneCodeInvalid) {
 		err = errors.Join(err, s.Store.RecordEvent(ctx, event(ctx, p, db.EventPhoneRefused)))
@@ -205,6 +206,8 @@ func looksLikeLoginCode(code string) bool {
 }
 
 const (
+	bindTimeout = 10 * time.Second // for WeChat and the database together
+
 	codeLife  = 5 * time.Minute // of a phone code
 	maxPhones = 10_000          // exchanged codes remembered
 )

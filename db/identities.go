@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -66,12 +67,17 @@ func (s *Store) IdentityOwner(ctx context.Context, id Identity) (uuid.UUID, erro
 // next login uses it.
 func (s *Store) ClaimIdentity(ctx context.Context, id Identity, userID uuid.UUID) (owner uuid.UUID, err error) {
 	row := &identityRow{Subject: id.Subject, AppID: id.AppID, Kind: id.Kind, UserID: userID, CreatedAt: s.now()}
-	res, err := s.db.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx)
-	n, err := affected("claim identity", res, err)
-	if err != nil || n == 1 {
-		return userID, err
+	for range 3 { // what stood in the way may be released before we see whose it was
+		res, err := s.db.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx)
+		n, err := affected("claim identity", res, err)
+		if err != nil || n == 1 {
+			return userID, err
+		}
+		if owner, err = s.IdentityOwner(ctx, id); !errors.Is(err, ErrNotFound) {
+			return owner, err
+		}
 	}
-	return s.IdentityOwner(ctx, id)
+	return uuid.Nil, wrap("claim identity", ErrNotFound)
 }
 
 // ReleaseIdentity makes id lead nowhere, if it leads to userID.

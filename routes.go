@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"wxpass/auth"
+	"wxpass/avatar"
+	"wxpass/db"
+	"wxpass/graph"
+	"wxpass/graph/playground"
+	"wxpass/order"
+)
+
+// routes lays out the URLs.
+func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, world *outside, health *health, log *slog.Logger) http.Handler {
+	var appIDs []string
+	for _, a := range s.Apps {
+		appIDs = append(appIDs, a.ID)
+	}
+	service := &auth.Service{
+		Store:         store,
+		WeChat:        world.clients,
+		Tokens:        &auth.Issuer{Keys: s.TokenRing, Apps: appIDs, Now: p.now},
+		DataKeys:      s.DataRing,
+		TokenTTL:      s.TokenTTL,
+		SessionMaxAge: s.SessionMaxAge,
+		Now:           p.now,
+		Log:           log,
+
+		SendPhoneOpenID: s.WechatPhoneOpenID,
+		DeleteAvatar:    avatars.Delete,
+	}
+	api := graph.Handler(&graph.Resolver{Auth: service, Orders: &order.Service{Store: store, Now: p.now, Log: log}, UploadURL: uploadURL}, graph.Options{
+		Development:    !s.Production,
+		RateLimitScale: s.RateLimitScale,
+		MaxBody:        64 << 10,
+		MaxTokens:      1000,
+		Now:            p.now,
+		Log:            log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", bounded(service.Middleware(api)))
+	mux.Handle("POST /upload/avatar", service.Middleware(uploads(store, avatars, log)))
+	mux.Handle("GET /avatars/{name}", avatars)
+	mux.HandleFunc("GET /healthz", health.alive)
+	mux.HandleFunc("GET /readyz", health.ready)
+	if !s.Production || s.PublishSchema {
+		mux.HandleFunc("GET /schema.graphqls", serveSchema)
+	}
+	if !s.Production {
+		page := playground.Handler("/graphql")
+		mux.Handle("GET /{$}", page)
+		mux.Handle("GET /playground/", page)
+	}
+	if world.fake != nil {
+		mux.Handle("/simulator/", http.NewCrossOriginProtection().Handler(world.fake)) // no page elsewhere logs anybody in
+	}
+	return mux
+}
+
+// bounded ends what a request started when its time is up, so that a database that hangs does not hang us.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func serveSchema(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, schemaText)
+}
