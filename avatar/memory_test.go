@@ -13,19 +13,19 @@ import (
 func TestMemoryStaysUnder64MiB(t *testing.T) {
 	r := newRoute(t, folderWorld(t))
 	abuse := map[string][]byte{
-		"bomb":                   bomb(t),
-		"unpacks without end":    rawPNG{w: 4096, h: 4096, depth: 1, pixels: zeros(1 << 26)}.encode(t),
-		"largest PNG":            rawPNG{w: 4096, h: 4096, depth: 8, kind: pngRGBA, pixels: zeros(4096 * (1 + 4*4096))}.encode(t),
-		"largest 16 bit PNG":     rawPNG{w: 4096, h: 4096, depth: 16, kind: pngRGBA, pixels: zeros(4096 * (1 + 8*4096))}.encode(t),
-		"largest JPEG":           flatJPEG{w: 4096, h: 4096, values: []int{200, 1, 1}, factors: 0x22}.encode(),
-		"largest JPEG, all full": flatJPEG{w: 4096, h: 4096, values: []int{200, 1, 1}}.encode(),
-		"progressive":            flatJPEG{w: 2300, h: 2300, values: []int{200, 1, 1}, factors: 0x22, frame: jpegSOF2, scans: 10}.encode(),
-		"CMYK":                   flatJPEG{w: 2400, h: 2400, values: []int{1, 1, 1, 1}, adobe: 1}.encode(),
-		"largest GIF":            asGIF(t, 4096, 4096, red),
-		"phone JPEG":             flatJPEG{w: 1080, h: 1080, values: []int{200, 1, 1}, factors: 0x22}.encode(),
-		"2 MiB":                  append(asJPEG(t, quadrants(64, 64)), make([]byte, MaxFile-10<<10)...),
-		"3 MiB":                  make([]byte, 3<<20),
-		"lossless WebP":          decode64(t, webpLossless),
+		"bomb":                bomb(t),
+		"unpacks without end": rawPNG{w: 4096, h: 4096, depth: 1, pixels: zeros(1 << 26)}.encode(t),
+		"largest PNG":         rawPNG{w: 4096, h: 4096, depth: 8, kind: pngRGBA, pixels: zeros(4096 * (1 + 4*4096))}.encode(t),
+		"largest 16 bit PNG":  rawPNG{w: 4096, h: 4096, depth: 16, kind: pngRGBA, pixels: zeros(4096 * (1 + 8*4096))}.encode(t),
+		"largest JPEG":        flatJPEG{w: 4096, h: 4096, values: []int{200, 1, 1}, factors: 0x22}.encode(),
+		"JPEG, all colours":   flatJPEG{w: 4096, h: 3072, values: []int{200, 1, 1}}.encode(),
+		"progressive":         flatJPEG{w: 2200, h: 2200, values: []int{200, 1, 1}, factors: 0x22, frame: jpegSOF2, scans: 10}.encode(),
+		"CMYK":                flatJPEG{w: 2100, h: 2100, values: []int{1, 1, 1, 1}, adobe: 1}.encode(),
+		"largest GIF":         asGIF(t, 4096, 4096, red),
+		"phone JPEG":          flatJPEG{w: 1080, h: 1080, values: []int{200, 1, 1}, factors: 0x22}.encode(),
+		"2 MiB":               append(asJPEG(t, quadrants(64, 64)), make([]byte, MaxFile-10<<10)...),
+		"3 MiB":               make([]byte, 3<<20),
+		"lossless WebP":       decode64(t, webpLossless),
 	}
 	type body struct {
 		name, contentType string

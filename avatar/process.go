@@ -24,9 +24,10 @@ const (
 	sideMade = 512  // pixels of an avatar, at most
 	quality  = 85
 
-	// maxDecode is the most memory, in bytes, that one picture may take while it is decoded: a JPEG of 4096 by 4096
-	// pixels without colour subsampling takes just that. With what else an upload needs it stays under 64 MiB.
-	maxDecode = 48 << 20
+	// maxDecode is the most memory, in bytes, that one picture may take while it is decoded. A photograph of 12 megapixels
+	// takes 17 MiB, without colour subsampling 35, and a JPEG or GIF of 4096 by 4096 takes 24 to 32. So little, because
+	// the memory of the picture before may not have gone back to the system yet: both together stay under 64 MiB.
+	maxDecode = 36 << 20
 	// smallDecode is what several pictures may take each at the same time. One that takes more is decoded alone.
 	smallDecode = 8 << 20
 
@@ -35,8 +36,8 @@ const (
 
 // Processor makes pictures into avatars. The zero Processor works; it is safe for concurrent use and must not be copied.
 type Processor struct {
-	// AtOnce is how many pictures are decoded at a time; defaults to 2. Each takes up to 14 MiB, or one alone up to
-	// 54 MiB.
+	// AtOnce is how many pictures are decoded at a time; defaults to 2. Each takes up to 12 MiB, or one alone up to
+	// 40 MiB.
 	AtOnce int
 
 	once  sync.Once
@@ -81,9 +82,8 @@ func (p *Processor) Process(ctx context.Context, file []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// turn waits until so much memory may be taken. Before a picture takes it all the garbage of others is collected, which
-// would otherwise still be there with it; and afterwards its own, because the collector, having seen it alive, would let
-// as much again pile up first.
+// turn waits until so much memory may be taken. The garbage of a picture that had it all is collected at once: the
+// collector, having seen it alive, would let as much again pile up first.
 func (p *Processor) turn(ctx context.Context, memory int64) (release func(), err error) {
 	all := int64(cmp.Or(p.AtOnce, 2))
 	p.once.Do(func() { p.turns = semaphore.NewWeighted(all) })
@@ -94,7 +94,6 @@ func (p *Processor) turn(ctx context.Context, memory int64) (release func(), err
 	if err != nil {
 		return nil, err
 	}
-	runtime.GC()
 	return func() { runtime.GC(); give() }, nil
 }
 

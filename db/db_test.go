@@ -251,3 +251,32 @@ func TestOneProcessMigratesAtATime(t *testing.T) {
 		}
 	})
 }
+
+func TestAvatarsNobodyTookAreForgotten(t *testing.T) {
+	each(t, func(t *testing.T, s *db.Store, _ *dbtest.Clock) {
+		user := newUser(t, s)
+		ids := []uuid.UUID{db.NewID(), db.NewID(), db.NewID()}
+		for i, id := range ids {
+			if ok, err := s.CreateAvatar(t.Context(), user.ID, id, 2); err != nil || ok != (i < 2) {
+				t.Errorf("upload %d: %v, %v; want two taken", i, ok, err)
+			}
+		}
+		if own, err := s.HasAvatar(t.Context(), newUser(t, s).ID, ids[0]); err != nil || own {
+			t.Errorf("somebody else has it too: %v, %v", own, err)
+		}
+		user.AvatarID = ids[0]
+		if err := s.SaveUser(t.Context(), user); err != nil {
+			t.Fatal(err)
+		}
+		used, err := s.AvatarsInUse(t.Context(), ids)
+		if err != nil || len(used) != 1 || used[0] != ids[0] {
+			t.Errorf("in use: %v, %v; want the first", used, err)
+		}
+		if left, err := s.Avatars(t.Context(), user.ID); err != nil || len(left) != 1 || left[0] != ids[0] {
+			t.Errorf("left: %v, %v; want the first", left, err)
+		}
+		if used, err := s.AvatarsInUse(t.Context(), ids[1:]); err != nil || len(used) != 0 {
+			t.Errorf("in use of the others: %v, %v", used, err)
+		}
+	})
+}

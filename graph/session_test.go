@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"context"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -340,6 +342,61 @@ func TestLoginsAreRateLimited(t *testing.T) {
 		a.wechat.Reset()
 		if got := a.login(t, a.wechat.Login("o")); got.code() != "" {
 			t.Errorf("after an outage: %s", got.text)
+		}
+	})
+}
+
+func TestManyHonestLoginsAtOnceAreLetThrough(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		a.wechat.Fault(simulator.Fault{Endpoint: "jscode2session", DelayMS: 300, Times: -1})
+		var wait sync.WaitGroup
+		for i := range 120 { // twice the limit on refused ones, from one address
+			code := a.wechat.Login(fmt.Sprint("openid-", i))
+			wait.Go(func() {
+				if got := a.login(t, code); got.code() != "" {
+					t.Errorf("login: %s", got.text)
+				}
+			})
+		}
+		wait.Wait()
+	})
+}
+
+func TestARenewalNeverShortensASession(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		g := a.mustLogin(t, "openid-1")
+		a.clock.Advance(48 * time.Hour)
+		a.auth.TokenTTL, a.auth.SessionMaxAge = 24*time.Hour, 24*time.Hour // an operator made them shorter
+		var renewed grant
+		got := a.do(t, g.Token, "mutation { renewSession { token expiresAt } }", nil)
+		got.field(t, "renewSession", &renewed)
+		if !renewed.ExpiresAt.Equal(g.ExpiresAt) {
+			t.Errorf("renewed until %v, was %v", renewed.ExpiresAt, g.ExpiresAt)
+		}
+		if me := a.me(t, g.Token); me.code() != "" {
+			t.Errorf("the old token: %s", me.text)
+		}
+	})
+}
+
+func TestHangingUpCountsAsRefused(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		a.wechat.Fault(simulator.Fault{Endpoint: "jscode2session", DelayMS: 1500, Times: -1})
+		for i := range 60 {
+			ctx, hangUp := context.WithCancel(t.Context())
+			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql",
+				strings.NewReader(fmt.Sprintf(`{"query":"mutation { silentLogin(input: {code: \"guess-%d\"}) { token } }"}`, i)))
+			r.Header.Set("Content-Type", "application/json")
+			go func() {
+				defer hangUp()
+				for a.wechat.Calls("jscode2session") <= i && ctx.Err() == nil {
+					time.Sleep(time.Millisecond) // until WeChat is being asked
+				}
+			}()
+			a.handler.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		if got := a.login(t, a.wechat.Login("o")); got.code() != graph.ErrorCodeRateLimited {
+			t.Errorf("after 60 guesses nobody waited for: %s", got.text)
 		}
 	})
 }
