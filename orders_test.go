@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -20,30 +18,6 @@ import (
 	"wxpass/db/dbtest"
 	"wxpass/wechat/simulator"
 )
-
-// ask sends a document and returns the answer's text.
-func (p *process) ask(client *http.Client, token, query string) (string, error) {
-	body, err := json.Marshal(map[string]string{"query": query})
-	if err != nil {
-		return "", err
-	}
-	r, err := http.NewRequest(http.MethodPost, p.url+"/graphql", bytes.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	res, err := client.Do(r)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	var text bytes.Buffer
-	_, err = text.ReadFrom(res.Body)
-	return text.String(), err
-}
 
 // customer registers somebody who may order, in one document, and returns the token.
 func (p *process) customer(t *testing.T, n int) string {
@@ -64,7 +38,7 @@ var productID = regexp.MustCompile(`"id":"([^"]+)"`)
 // product returns the id of a product there is.
 func (p *process) product(t *testing.T) string {
 	t.Helper()
-	text, err := p.ask(http.DefaultClient, "", `{ products(first: 1) { edges { node { id } } } }`)
+	text, _, err := p.ask(http.DefaultClient, "", `{ products(first: 1) { edges { node { id } } } }`)
 	m := productID.FindStringSubmatch(text)
 	if err != nil || m == nil {
 		t.Fatalf("no product: %s, %v", text, err)
@@ -129,7 +103,7 @@ func TestOrdersOfManyClientsOverSeveralServers(t *testing.T) {
 		wait.Go(func() {
 			client := &http.Client{Transport: &http.Transport{}}
 			for n := next.Add(1); int(n) <= total; n = next.Add(1) {
-				text, err := servers[int(n)%3].ask(client, tokens[c], buy(fmt.Sprint("order-", n), product))
+				text, _, err := servers[int(n)%3].ask(client, tokens[c], buy(fmt.Sprint("order-", n), product))
 				if err != nil || strings.Contains(text, "errors") {
 					t.Errorf("order %d: %s, %v", n, text, err)
 					return
@@ -177,7 +151,7 @@ func TestKilledInTheMiddleOfOrders(t *testing.T) {
 			wait.Go(func() {
 				for i := 0; ; i++ {
 					key := fmt.Sprint("order-", i)
-					text, err := p.ask(http.DefaultClient, token, buy(key, product))
+					text, _, err := p.ask(http.DefaultClient, token, buy(key, product))
 					if err != nil {
 						return
 					}
@@ -196,7 +170,7 @@ func TestKilledInTheMiddleOfOrders(t *testing.T) {
 		answered := 0
 		done.Range(func(k, text any) bool { // sent again, each is the order it was
 			token, key, _ := strings.Cut(k.(string), " ")
-			again, err := p.ask(http.DefaultClient, token, buy(key, product))
+			again, _, err := p.ask(http.DefaultClient, token, buy(key, product))
 			if err != nil || again != text {
 				t.Errorf("order %s was %s, and is %s, %v", key, text, again, err)
 			}
@@ -232,7 +206,7 @@ func TestServersShareOneCredential(t *testing.T) {
 				half()
 			}
 			wait.Go(func() {
-				text, err := servers[i%3].ask(http.DefaultClient, token, fmt.Sprintf(`mutation { bindPhone(input: {code: "sim-+86138%08d"}) { user { steps } } }`, from+i))
+				text, _, err := servers[i%3].ask(http.DefaultClient, token, fmt.Sprintf(`mutation { bindPhone(input: {code: "sim-+86138%08d"}) { user { steps } } }`, from+i))
 				if err != nil || strings.Contains(text, "errors") {
 					t.Errorf("bind: %s, %v", text, err)
 				}

@@ -135,14 +135,15 @@ func (r *reply) code() string {
 	return fmt.Sprint(r.Errors[0].Extensions["code"])
 }
 
-func (p *process) do(client *http.Client, token, query string) (*reply, error) {
+// ask sends a document and returns the answer's text, and whether the server closes the connection behind it.
+func (p *process) ask(client *http.Client, token, query string) (text string, last bool, err error) {
 	body, err := json.Marshal(map[string]string{"query": query})
 	if err != nil {
-		return nil, err
+		return "", false, err
 	}
 	r, err := http.NewRequest(http.MethodPost, p.url+"/graphql", bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return "", false, err
 	}
 	r.Header.Set("Content-Type", "application/json")
 	if token != "" {
@@ -150,11 +151,21 @@ func (p *process) do(client *http.Client, token, query string) (*reply, error) {
 	}
 	res, err := client.Do(r)
 	if err != nil {
-		return nil, err
+		return "", false, err
 	}
 	defer res.Body.Close()
-	got := &reply{last: res.Close}
-	return got, json.NewDecoder(res.Body).Decode(got)
+	answer, err := io.ReadAll(res.Body)
+	return string(answer), res.Close, err
+}
+
+// do asks and decodes.
+func (p *process) do(client *http.Client, token, query string) (*reply, error) {
+	text, last, err := p.ask(client, token, query)
+	if err != nil {
+		return nil, err
+	}
+	got := &reply{last: last}
+	return got, json.Unmarshal([]byte(text), got)
 }
 
 func loginAs(name string) string {

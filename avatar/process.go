@@ -82,8 +82,9 @@ func (p *Processor) Process(ctx context.Context, file []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// turn waits until so much memory may be taken. The garbage of a picture that had it all is collected at once: the
-// collector, having seen it alive, would let as much again pile up first.
+// turn waits until so much memory may be taken. Before a picture takes it all, the garbage of others is collected, which
+// would else still be there beside it; and afterwards its own, because the collector, having seen it alive, would let as
+// much again pile up first.
 func (p *Processor) turn(ctx context.Context, memory int64) (release func(), err error) {
 	all := int64(cmp.Or(p.AtOnce, 2))
 	p.once.Do(func() { p.turns = semaphore.NewWeighted(all) })
@@ -94,6 +95,7 @@ func (p *Processor) turn(ctx context.Context, memory int64) (release func(), err
 	if err != nil {
 		return nil, err
 	}
+	runtime.GC()
 	return func() { runtime.GC(); give() }, nil
 }
 
