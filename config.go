@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -55,12 +56,27 @@ type config struct {
 	TokenTTL       time.Duration `env:"TOKEN_TTL" name:"token-ttl" default:"168h" help:"Life of a token."`
 	SessionMaxAge  time.Duration `env:"SESSION_MAX_AGE" default:"720h" help:"How long renewals may stretch one session."`
 	RateLimitScale float64       `env:"RATE_LIMIT_SCALE" default:"1" help:"Multiplies every rate limit; 0 turns them off."`
+	limitConfig    `embed:""`
+	CORSOrigins    []string      `env:"CORS_ORIGINS" name:"cors-origins" help:"Browser origins that may call the API, or *; any in development, none in production. A Mini Program needs none."`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" help:"CIDRs whose X-Forwarded-For is believed."`
 	PublishSchema  bool          `env:"PUBLISH_SCHEMA" help:"Serve /schema.graphqls in production too."`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" default:"-1s" help:"How long to go on serving, not ready, after SIGTERM; 500ms by default, in production 5s."`
 
 	LogLevel  string `env:"LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat string `env:"LOG_FORMAT" default:"" enum:",text,json" help:"text or json; text by default, in production json."`
+}
+
+// limitConfig is graph.Limits, told.
+type limitConfig struct {
+	MaxBody       int `env:"MAX_BODY" default:"65536" help:"Bytes of a GraphQL request at most."`
+	MaxTokens     int `env:"MAX_TOKENS" default:"1000" help:"Lexical tokens of a document at most."`
+	MaxDepth      int `env:"MAX_DEPTH" default:"10" help:"Selections in one another at most."`
+	MaxRootFields int `env:"MAX_ROOT_FIELDS" default:"10" help:"Fields of an operation itself at most."`
+	MaxAliases    int `env:"MAX_ALIASES" default:"15" help:"Aliases of an operation at most."`
+	MaxDirectives int `env:"MAX_DIRECTIVES" default:"50" help:"Directives of an operation at most."`
+	MaxFields     int `env:"MAX_FIELDS" default:"500" help:"Fields of a document at most, fragments expanded."`
+	MaxRepeats    int `env:"MAX_REPEATS" default:"30" help:"Times a document may ask for one place in the answer at most."`
+	MaxNodes      int `env:"MAX_NODES" default:"1000" help:"Objects in the lists of an answer at most."`
 }
 
 // settings is a config found good, in the form the program uses.
@@ -80,7 +96,7 @@ type app struct{ ID, Secret string }
 func (c config) settings() (*settings, error) {
 	s := &settings{config: c, Production: c.AppEnv == "production"}
 	s.fillDefaults()
-	err := errors.Join(s.checkDatabase(), s.checkWeChat(), s.checkKeys(), s.checkTimes(), s.checkProxies(), s.checkPublicURL())
+	err := errors.Join(s.checkDatabase(), s.checkWeChat(), s.checkKeys(), s.checkTimes(), s.checkLimits(), s.checkProxies(), s.checkOrigins(), s.checkPublicURL())
 	return s, err
 }
 
@@ -219,6 +235,34 @@ func (s *settings) checkTimes() error {
 	}
 	if !(s.RateLimitScale >= 0 && s.RateLimitScale <= 1e6) {
 		faults = append(faults, errors.New("RATE_LIMIT_SCALE must be 0 to 1000000"))
+	}
+	return errors.Join(faults...)
+}
+
+func (s *settings) checkLimits() error {
+	var faults []error
+	limits := reflect.ValueOf(s.limitConfig)
+	for i := range limits.NumField() {
+		if limits.Field(i).Int() < 1 {
+			faults = append(faults, fmt.Errorf("%s must be at least 1", limits.Type().Field(i).Tag.Get("env")))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkOrigins wants origins as browsers send them, which compare by letter.
+func (s *settings) checkOrigins() error {
+	if len(s.CORSOrigins) == 0 && !s.Production {
+		s.CORSOrigins = []string{"*"}
+	}
+	var faults []error
+	for i, origin := range s.CORSOrigins {
+		origin = strings.TrimSpace(origin)
+		s.CORSOrigins[i] = origin
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || origin != u.Scheme+"://"+strings.ToLower(u.Host) || strings.Contains(u.Host, "*")) {
+			faults = append(faults, fmt.Errorf("CORS_ORIGINS: entry %d is not of the form https://host or *", i+1))
+		}
 	}
 	return errors.Join(faults...)
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/rs/cors"
+
 	"wxpass/auth"
 	"wxpass/avatar"
 	"wxpass/db"
@@ -36,14 +38,14 @@ func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, wor
 	api := graph.Handler(&graph.Resolver{Auth: service, Orders: &order.Service{Store: store, Now: p.now, Log: log}, UploadURL: uploadURL}, graph.Options{
 		Development:    !s.Production,
 		RateLimitScale: s.RateLimitScale,
-		MaxBody:        64 << 10,
-		MaxTokens:      1000,
+		Limits:         graph.Limits(s.limitConfig),
 		Now:            p.now,
 		Log:            log,
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", bounded(service.Middleware(api)))
-	mux.Handle("POST /upload/avatar", service.Middleware(uploads(store, avatars, log)))
+	mux.Handle("/graphql", shared(bounded(service.Middleware(api)), s.CORSOrigins))
+	mux.Handle("POST /upload/avatar", shared(service.Middleware(uploads(store, avatars, log)), s.CORSOrigins))
+	mux.Handle("OPTIONS /upload/avatar", shared(http.NotFoundHandler(), s.CORSOrigins))
 	mux.Handle("GET /avatars/{name}", avatars)
 	mux.HandleFunc("GET /healthz", health.alive)
 	mux.HandleFunc("GET /readyz", health.ready)
@@ -68,6 +70,21 @@ func bounded(next http.Handler) http.Handler {
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// shared lets pages of the origins call next. Nobody is known by a cookie here, so a page gets no more than its token
+// is good for.
+func shared(next http.Handler, origins []string) http.Handler {
+	if len(origins) == 0 {
+		return next
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: origins,
+		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders: []string{"Accept", "Authorization", "Content-Type"},
+		ExposedHeaders: []string{"X-Request-Id"},
+		MaxAge:         600, // seconds
+	}).Handler(next)
 }
 
 func serveSchema(w http.ResponseWriter, _ *http.Request) {

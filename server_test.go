@@ -437,6 +437,8 @@ func TestProductionRefusesToStart(t *testing.T) {
 			[]string{"TOKEN_TTL: ", "RATE_LIMIT_SCALE: ", "LOG_LEVEL: the value must be one of debug,info,warn,error", "MIGRATE_ON_START: "}},
 		{"several faults of sense", []string{"TOKEN_TTL=2000h", "TRUSTED_PROXIES=10.0.0.0/33", "RATE_LIMIT_SCALE=-1"},
 			[]string{"SESSION_MAX_AGE must not be shorter", "TRUSTED_PROXIES: ", "RATE_LIMIT_SCALE must be"}},
+		{"limits and origins", []string{"MAX_DEPTH=0", "MAX_BODY=-1", "CORS_ORIGINS=https://a.example/planted,*"},
+			[]string{"MAX_DEPTH must be at least 1", "MAX_BODY must be at least 1", "CORS_ORIGINS: entry 1 is not of the form"}},
 		{"database away", nil, []string{"DATABASE_URL: "}},
 	}
 	for i, tt := range tests {
@@ -479,6 +481,9 @@ func TestProductionServesNothingOfDevelopment(t *testing.T) {
 	if status, _ := p.get(t, "/graphql?query={__typename}"); status != http.StatusMethodNotAllowed {
 		t.Errorf("GET /graphql: %d, want 405", status)
 	}
+	if res := p.preflight(t, "/graphql", "https://any.example"); res.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Error("production lets pages of any origin in")
+	}
 	if got, err := p.do(http.DefaultClient, "", "{ __schema { types { name } } }"); err != nil || got.code() == "" {
 		t.Errorf("introspection: %+v, %v", got, err)
 	}
@@ -496,6 +501,51 @@ func TestProductionServesNothingOfDevelopment(t *testing.T) {
 	if output, err := late.CombinedOutput(); err == nil || !strings.Contains(string(output), "wxpass migrate up") {
 		t.Errorf("started on an old schema: %v\n%s", err, output)
 	}
+}
+
+func TestPagesOfOtherOrigins(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, origins, page, want string
+	}{
+		{"development", "", "https://any.example", "*"},
+		{"of the list", "https://one.example, https://two.example:8443", "https://two.example:8443", "https://two.example:8443"},
+		{"not of the list", "https://one.example", "https://two.example", ""},
+		{"other scheme", "https://one.example", "http://one.example", ""},
+	}
+	for _, tt := range tests {
+		p := start(t, t.TempDir(), nil, "ADDR=127.0.0.1:0", "CORS_ORIGINS="+tt.origins)
+		for _, path := range []string{"/graphql", "/upload/avatar"} {
+			res := p.preflight(t, path, tt.page)
+			if got := res.Header.Get("Access-Control-Allow-Origin"); got != tt.want {
+				t.Errorf("%s: %s lets %q in, want %q", tt.name, path, got, tt.want)
+			}
+			if allowed := res.Header.Get("Access-Control-Allow-Headers"); tt.want != "" && allowed != "authorization,content-type" {
+				t.Errorf("%s: %s allows headers %q", tt.name, path, allowed)
+			}
+			if res.Header.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("%s: %s allows credentials", tt.name, path)
+			}
+		}
+	}
+}
+
+// preflight asks as a browser does before a page of that origin sends a document.
+func (p *process) preflight(t *testing.T, path, origin string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodOptions, p.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Origin", origin)
+	r.Header.Set("Access-Control-Request-Method", http.MethodPost)
+	r.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res
 }
 
 func TestCommands(t *testing.T) {

@@ -68,7 +68,7 @@ func newAPI(t *testing.T, url string, hooks ...dbtest.Hook) *api {
 			Credentials: &auth.Credentials{Store: a.store, Keys: a.auth.DataKeys}, Now: clock.Now, Log: log})
 	}
 	a.shop = &order.Service{Store: a.store, Now: clock.Now, Log: log}
-	a.serve(graph.Options{Development: true, RateLimitScale: 1, MaxBody: 64 << 10, MaxTokens: 1000, Now: clock.Now, Log: log})
+	a.serve(graph.Options{Development: true, RateLimitScale: 1, Now: clock.Now, Log: log})
 	return a
 }
 

@@ -36,11 +36,14 @@ var publicErrors = []struct {
 	{auth.ErrSessionKeyExpired, ErrorCodeSessionKeyExpired, "The encrypted data does not open with the session key on file: log in first, then let the user tap again."},
 	{auth.ErrEncryptedDataInvalid, ErrorCodeEncryptedDataInvalid, "The encrypted data is not acceptable: it must be this app's and this user's, less than ten minutes old, and of the kind asked for."},
 	{auth.ErrAccountBlocked, ErrorCodeAccountBlocked, "This account is disabled."},
+	{errIntrospectionOff, ErrorCodeGraphqlValidationFailed, "This server does not answer introspection."},
 	{wechat.ErrBlocked, ErrorCodeAccountBlocked, "WeChat considers this user high-risk and refuses the login."},
 	{wechat.ErrMisconfigured, ErrorCodeServerMisconfigured, "WeChat refuses the server's settings; its log says what to fix."},
 	{wechat.ErrBusy, ErrorCodeWechatUnavailable, "WeChat's quota for this server is used up for now."},
 	{wechat.ErrUnavailable, ErrorCodeWechatUnavailable, "WeChat is not answering."},
 }
+
+var errIntrospectionOff = errors.New("graph: introspection is off")
 
 // wechatRetryAfter is how long a client is told to wait for WeChat to come back.
 const wechatRetryAfter = 5 * time.Second
@@ -108,6 +111,7 @@ func describe(err error) (code ErrorCode, message string, extensions map[string]
 	var (
 		nobody  *auth.UnauthenticatedError
 		limited *RateLimitedError
+		complex *TooComplexError
 		input   interface {
 			Input() (field, message string)
 		} // of auth, of order, and our own
@@ -120,6 +124,8 @@ func describe(err error) (code ErrorCode, message string, extensions map[string]
 		return ErrorCodeUnauthenticated, unauthenticated[nobody.Reason], map[string]any{"reason": nobody.Reason}
 	case errors.As(err, &limited):
 		return ErrorCodeRateLimited, "Too many of these requests: wait, then try again.", map[string]any{"retryAfterSeconds": seconds(limited.RetryAfter)}
+	case errors.As(err, &complex):
+		return ErrorCodeQueryTooComplex, "The document asks for too much: extensions.limit says what of.", map[string]any{"limit": complex.Limit, "max": complex.Max}
 	case errors.As(err, &input):
 		field, message := input.Input()
 		return ErrorCodeBadInput, message, map[string]any{"field": field}
@@ -150,11 +156,7 @@ func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
 // requestError presents what gqlgen and gqlparser refused before any field was resolved.
 func requestError(err *gqlerror.Error) *gqlerror.Error {
-	var max int
-	switch _, scanErr := fmt.Sscanf(err.Message, "exceeded token limit of %d", &max); { // gqlparser has no other sign of it
-	case scanErr == nil:
-		err.Message = "The document has too many tokens."
-		err.Extensions = map[string]any{"code": ErrorCodeQueryTooComplex, "limit": "tokens", "max": max}
+	switch {
 	case err.Extensions["code"] == errcode.ParseFailed:
 		err.Extensions = map[string]any{"code": ErrorCodeGraphqlParseFailed}
 	default:

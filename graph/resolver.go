@@ -10,9 +10,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/google/uuid"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"wxpass/auth"
 	"wxpass/order"
@@ -36,16 +34,12 @@ func orNull(text string, err error) (*string, error) {
 
 // Options say how the endpoint behaves.
 type Options struct {
-	Development    bool             // introspection, suggestions in validation errors, and queries by GET
-	RateLimitScale float64          // multiplies every @rateLimit; 0 turns them off
-	MaxBody        int64            // bytes of a request body
-	MaxTokens      int              // lexical tokens of a document
+	Development    bool    // introspection, suggestions in validation errors, and queries by GET
+	RateLimitScale float64 // multiplies every @rateLimit; 0 turns them off
+	Limits         Limits
 	Now            func() time.Time // required
 	Log            *slog.Logger     // required
 }
-
-// queryCacheSize is how many parsed and validated documents are kept.
-const queryCacheSize = 1000
 
 // Handler serves the API.
 func Handler(r *Resolver, o Options) http.Handler {
@@ -57,10 +51,12 @@ func Handler(r *Resolver, o Options) http.Handler {
 			RequireAuth: requireAuth,
 		},
 	})
+	limits, documents := o.Limits.withDefaults(), newDocuments()
 	server := handler.New(schema)
-	server.AddTransport(transport{maxBody: o.MaxBody, get: o.Development})
-	server.SetQueryCache(lru.New[*ast.QueryDocument](queryCacheSize))
-	server.SetParserTokenLimit(o.MaxTokens)
+	server.AddTransport(transport{maxBody: int64(limits.MaxBody), get: o.Development})
+	server.SetQueryCache(documents)
+	server.SetParserTokenLimit(limits.MaxTokens)
+	server.Use(budget{limits: limits, introspection: o.Development, seen: documents})
 	server.SetDisableSuggestion(!o.Development)
 	if o.Development {
 		server.Use(extension.Introspection{})

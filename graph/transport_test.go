@@ -99,7 +99,7 @@ func TestQueriesByGETAreForDevelopment(t *testing.T) {
 	if got := get("mutation{logout{endedSessions}}"); got.status != http.StatusMethodNotAllowed {
 		t.Errorf("a mutation: %d %s", got.status, got.text)
 	}
-	a.serve(graph.Options{RateLimitScale: 1, MaxBody: 1000, MaxTokens: 1000, Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
+	a.serve(graph.Options{RateLimitScale: 1, Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
 	if got := get("{__typename}"); got.status != http.StatusMethodNotAllowed {
 		t.Errorf("a query in production: %d %s", got.status, got.text)
 	}
