@@ -249,7 +249,7 @@ type place struct {
 // whose fields were found few; only circles of fragments, which were counted once, can make it walk more. Validation compares what is in an inline
 // fragment once more for each that is around it, so it counts as often.
 func (b budget) checkRepeats(doc *ast.QueryDocument) error {
-	steps := b.limits.MaxFields + maxIntrospectionFields
+	steps, within := b.limits.MaxFields+maxIntrospectionFields, map[string]bool{}
 	var walk func(at *place, selections ast.SelectionSet, weight int) error
 	walk = func(at *place, selections ast.SelectionSet, weight int) (err error) {
 		for _, s := range selections {
@@ -266,8 +266,10 @@ func (b budget) checkRepeats(doc *ast.QueryDocument) error {
 			case *ast.InlineFragment:
 				err = walk(at, s.SelectionSet, weight+1)
 			case *ast.FragmentSpread:
-				if f := doc.Fragments.ForName(s.Name); f != nil {
+				if f := doc.Fragments.ForName(s.Name); f != nil && !within[s.Name] {
+					within[s.Name] = true
 					err = walk(at, f.SelectionSet, weight)
+					within[s.Name] = false
 				}
 			}
 			if err != nil {

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -57,7 +59,10 @@ type panicError struct {
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.fault) }
 
 // presenter turns what a field failed with into what a client may learn of it.
-type presenter struct{ log *slog.Logger }
+type presenter struct {
+	log         *slog.Logger
+	development bool // texts for whoever writes the document
+}
 
 func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	out := &gqlerror.Error{Path: graphql.GetPath(ctx)}
@@ -68,7 +73,7 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 			out.Path = request.Path
 		}
 		if request.Unwrap() == nil && request.Extensions != nil { // parsing and validation speak for themselves
-			return requestError(request)
+			return p.requestError(request)
 		}
 	}
 	code, message, extensions := describe(err)
@@ -97,7 +102,7 @@ var statuses = map[ErrorCode]int{
 // Refuse answers a request of another route in the API's own words: one error with its code. A status of 0 stands for
 // the one that goes with the code.
 func Refuse(w http.ResponseWriter, r *http.Request, log *slog.Logger, status int, err error) {
-	shown := presenter{log}.present(r.Context(), err)
+	shown := presenter{log: log}.present(r.Context(), err)
 	shown.Path = nil
 	if status == 0 {
 		code, _ := shown.Extensions["code"].(ErrorCode)
@@ -154,15 +159,66 @@ var unauthenticated = map[auth.Reason]string{
 
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
-// requestError presents what gqlgen and gqlparser refused before any field was resolved.
-func requestError(err *gqlerror.Error) *gqlerror.Error {
+// maxMessage is how many bytes of a text of gqlparser's are passed on.
+const maxMessage = 500
+
+// requestError presents what gqlgen and gqlparser refused before any field was resolved. Their texts repeat the request,
+// where a login code may stand in the wrong place, and tell what the schema has; in production they are replaced.
+func (p presenter) requestError(err *gqlerror.Error) *gqlerror.Error {
+	out := &gqlerror.Error{Locations: err.Locations}
+	code := ErrorCodeGraphqlValidationFailed
 	switch {
 	case err.Extensions["code"] == errcode.ParseFailed:
-		err.Extensions = map[string]any{"code": ErrorCodeGraphqlParseFailed}
+		code, out.Message = ErrorCodeGraphqlParseFailed, "The document is not GraphQL."
+		if kinds := tokenKinds.FindString(err.Message); kinds != "" && p.development {
+			out.Message += " " + kinds + "."
+		}
+	case !p.development:
+		out.Message = "The document or its variables do not fit the schema."
+	case len(err.Path) > 1 && err.Rule == "": // a variable
+		out.Message, out.Path = "A variable does not fit its type.", err.Path
+		if variableFault.MatchString(err.Message) {
+			out.Message = "A variable does not fit its type: " + err.Message + "."
+		}
+		if err.Message == "unknown field" { // the last of the path is the request's own
+			out.Message, out.Path = "A variable has a field its type has not.", err.Path[:len(err.Path)-1]
+		}
+	case strings.HasPrefix(err.Rule, "ValuesOfCorrectType"):
+		out.Message = valueFault(err.Message)
+	case err.Rule == "": // the operation itself; it names what was asked for
+		out.Message = "The document has no such operation: send one, or its operationName."
+	case len(err.Message) > maxMessage: // a name of thousands of letters
+		out.Message = "The document does not fit the schema."
 	default:
-		err.Extensions = map[string]any{"code": ErrorCodeGraphqlValidationFailed}
+		out.Message = err.Message
 	}
-	return err
+	out.Extensions = map[string]any{"code": code}
+	return out
+}
+
+var (
+	// tokenKinds is what gqlparser says of tokens, without what they hold.
+	tokenKinds = regexp.MustCompile(`^(Unexpected|Expected \S+, found) [A-Za-z<>]+`)
+	// variableFault is what it says of variables without saying what they are.
+	variableFault = regexp.MustCompile(`^(must be .*|cannot be null|cannot use \w+ as \w+|enums must be .*)$`)
+	// The rest is of values in the document: texts that repeat none, or one at their end, or one at their beginning.
+	safeFault    = regexp.MustCompile(`^Field "\w+" is not defined by type "[^"]*"\.( Did you mean .*)?$`)
+	safeHead     = regexp.MustCompile(`^(Field "\w+\.\w+" (of required type "[^"]*" was not provided|must be non-null)|OneOf Input Object "\w+" must specify exactly one key|Enum "\w+" cannot represent non-enum value|\w+ cannot represent (a )?non[-a-z0-9 ]* value|Expected value of type "[^"]*")`)
+	unknownValue = regexp.MustCompile(`^Value "[^"]*" does not exist in "(\w+)" enum\.( Did you mean .*)?$`)
+)
+
+// valueFault is what gqlparser says of a value in the document, without the value.
+func valueFault(message string) string {
+	if len(message) <= maxMessage && safeFault.MatchString(message) {
+		return message
+	}
+	if m := unknownValue.FindStringSubmatch(message); m != nil {
+		return "A value does not exist in the enum " + m[1] + "." + m[2]
+	}
+	if head := safeHead.FindString(message); head != "" {
+		return head + "."
+	}
+	return "A value does not fit its type."
 }
 
 func (p presenter) logInternal(ctx context.Context, err error, at *gqlerror.Error) {

@@ -61,7 +61,7 @@ func Handler(r *Resolver, o Options) http.Handler {
 	if o.Development {
 		server.Use(extension.Introspection{})
 	}
-	presenter := presenter{log: o.Log}
+	presenter := presenter{log: o.Log, development: o.Development}
 	server.SetErrorPresenter(presenter.present)
 	server.SetRecoverFunc(func(ctx context.Context, fault any) error {
 		return &panicError{fault: fault, stack: debug.Stack()}

@@ -1,10 +1,10 @@
 package graph
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -14,12 +14,17 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"wxpass/auth"
 )
 
 const (
 	mediaJSON    = "application/json"
 	mediaGraphQL = "application/graphql-response+json"
 )
+
+// maxRequestErrors is how many faults of a document are told: it may have one in every word.
+const maxRequestErrors = 5
 
 // transport speaks GraphQL over HTTP (graphql.github.io/graphql-over-http) to the letter. Its answers to what it
 // refuses are fixed texts: nothing of a request, which may hold login codes, is ever echoed.
@@ -50,12 +55,12 @@ func (transport) Supports(*http.Request) bool { return true }
 func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	media, ok := negotiate(r.Header.Values("Accept"))
 	if !ok {
-		refuse(w, mediaJSON, badHeader(http.StatusNotAcceptable, "Accept", "This endpoint answers "+mediaGraphQL+" or "+mediaJSON+"."))
+		refuse(w, r, mediaJSON, badHeader(http.StatusNotAcceptable, "Accept", "This endpoint answers "+mediaGraphQL+" or "+mediaJSON+"."))
 		return
 	}
 	params, fault := t.read(w, r)
 	if fault != nil {
-		refuse(w, media, fault)
+		refuse(w, r, media, fault)
 		return
 	}
 	ctx := r.Context()
@@ -65,13 +70,14 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		if media == mediaGraphQL {
 			status = http.StatusBadRequest
 		}
+		errs = errs[:min(len(errs), maxRequestErrors)]
 		answer := exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs)
 		write(w, media, status, refused{answer.Errors})
 		return
 	}
 	if r.Method != http.MethodPost && operation.Operation.Operation != ast.Query {
 		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, media, &refusal{status: http.StatusMethodNotAllowed, code: ErrorCodeBadInput, message: "Only queries may be sent with GET."})
+		refuse(w, r, media, &refusal{status: http.StatusMethodNotAllowed, code: ErrorCodeBadInput, message: "Only queries may be sent with GET."})
 		return
 	}
 	respond, ctx := exec.DispatchOperation(ctx, operation)
@@ -106,18 +112,13 @@ func (t transport) allow() string {
 	return "POST"
 }
 
-// body is the JSON of a request. A member null is as good as absent.
-type body struct {
-	Query         string          `json:"query"`
-	OperationName string          `json:"operationName"`
-	Variables     json.RawMessage `json:"variables"`
-	Extensions    json.RawMessage `json:"extensions"`
-}
-
 func (t transport) readBody(w http.ResponseWriter, r *http.Request, params *graphql.RawParams) *refusal {
 	media, mediaParams, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if charset := mediaParams["charset"]; err != nil || media != mediaJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return badHeader(http.StatusUnsupportedMediaType, "Content-Type", "Send the operation as "+mediaJSON+" in UTF-8.")
+	}
+	if r.Header.Get("Content-Encoding") != "" { // what is small compressed is large afterwards
+		return badHeader(http.StatusUnsupportedMediaType, "Content-Encoding", "Send the operation without compression.")
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, t.maxBody))
 	var tooBig *http.MaxBytesError
@@ -128,41 +129,49 @@ func (t transport) readBody(w http.ResponseWriter, r *http.Request, params *grap
 	case err != nil:
 		return badJSON("The request body could not be read.")
 	}
-	var b body
-	if err := decode(text, &b); err != nil {
-		return badJSON("The request body is not one JSON object with query, variables, operationName and extensions.")
+	object, err := decodeObject(text)
+	if err != nil {
+		return badJSON("The request body is not one JSON object in UTF-8, each name once, with query, variables, operationName and extensions.")
 	}
-	params.Query, params.OperationName = b.Query, b.OperationName
-	return decodeMaps(params, b.Variables, b.Extensions)
+	return fill(params, object)
 }
 
+// readQuery reads the query part of the URL, where variables and extensions are JSON in text.
 func readQuery(q url.Values, params *graphql.RawParams) *refusal {
-	params.Query, params.OperationName = q.Get("query"), q.Get("operationName")
-	return decodeMaps(params, []byte(q.Get("variables")), []byte(q.Get("extensions")))
-}
-
-func decodeMaps(params *graphql.RawParams, variables, extensions []byte) *refusal {
-	for _, m := range []struct {
-		name string
-		text []byte
-		into *map[string]any
-	}{{"variables", variables, &params.Variables}, {"extensions", extensions, &params.Extensions}} {
-		if len(m.text) > 0 && decode(m.text, m.into) != nil {
-			return badJSON("The request's " + m.name + " are not a JSON object.")
+	object := map[string]any{}
+	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
+		switch values := q[name]; {
+		case len(values) > 1:
+			return badJSON("The request has its " + name + " more than once.")
+		case len(values) == 0 || values[0] == "":
+		case name == "variables" || name == "extensions":
+			value, err := decodeObject([]byte(values[0]))
+			if err != nil {
+				return badJSON("The request's " + name + " are not a JSON object.")
+			}
+			object[name] = value
+		default:
+			object[name] = values[0]
 		}
 	}
-	return nil
+	return fill(params, object)
 }
 
-// decode reads text as one JSON value with nothing behind it; numbers keep their digits.
-func decode(text []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := d.Decode(into); err != nil {
-		return err
+// fill takes the members of a request. One that is null is as good as absent.
+func fill(params *graphql.RawParams, object map[string]any) *refusal {
+	for name, into := range map[string]*string{"query": &params.Query, "operationName": &params.OperationName} {
+		text, ok := object[name].(string)
+		if !ok && object[name] != nil {
+			return badJSON("The request's " + name + " is not a text.")
+		}
+		*into = text
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more than one JSON value")
+	for name, into := range map[string]*map[string]any{"variables": &params.Variables, "extensions": &params.Extensions} {
+		value, ok := object[name].(map[string]any)
+		if !ok && object[name] != nil {
+			return badJSON("The request's " + name + " are not a JSON object.")
+		}
+		*into = value
 	}
 	return nil
 }
@@ -206,12 +215,10 @@ func badHeader(status int, name, message string) *refusal {
 	return &refusal{status: status, code: ErrorCodeBadInput, message: message, extensions: map[string]any{"field": name}}
 }
 
-func refuse(w http.ResponseWriter, media string, r *refusal) {
-	extensions := map[string]any{"code": r.code}
-	for name, value := range r.extensions {
-		extensions[name] = value
-	}
-	write(w, media, r.status, refused{gqlerror.List{{Message: r.message, Extensions: extensions}}})
+func refuse(w http.ResponseWriter, r *http.Request, media string, fault *refusal) {
+	extensions := map[string]any{"code": fault.code, "requestId": auth.RequestFrom(r.Context()).ID}
+	maps.Copy(extensions, fault.extensions)
+	write(w, media, fault.status, refused{gqlerror.List{{Message: fault.message, Extensions: extensions}}})
 }
 
 func write(w http.ResponseWriter, media string, status int, answer any) {
