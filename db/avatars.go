@@ -47,13 +47,13 @@ func (s *Store) AvatarsInUse(ctx context.Context, ids []uuid.UUID) (used []uuid.
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	err = s.db.NewSelect().Model((*User)(nil)).Column("avatar_id").Where("avatar_id IN (?)", bun.In(ids)).Scan(ctx, &used)
+	err = s.db.NewSelect().Model((*User)(nil)).Column("avatar_id").Where("avatar_id IN (?)", bun.List(ids)).Scan(ctx, &used)
 	if err != nil {
 		return nil, wrap("find avatars in use", err)
 	}
-	forget := s.db.NewDelete().Model((*Avatar)(nil)).Where("id IN (?)", bun.In(ids))
+	forget := s.db.NewDelete().Model((*Avatar)(nil)).Where("id IN (?)", bun.List(ids))
 	if len(used) > 0 {
-		forget = forget.Where("id NOT IN (?)", bun.In(used))
+		forget = forget.Where("id NOT IN (?)", bun.List(used))
 	}
 	_, err = forget.Exec(ctx)
 	return used, wrap("forget unused avatars", err)

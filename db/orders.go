@@ -125,7 +125,7 @@ func (s *Store) OrderItems(ctx context.Context, userID uuid.UUID, orderIDs []uui
 	var items []*OrderItem
 	err := s.db.NewSelect().Model(&items).
 		Where("user_id = ?", userID).
-		Where("order_id IN (?)", bun.In(orderIDs)).
+		Where("order_id IN (?)", bun.List(orderIDs)).
 		Order("order_id", "line_no").
 		Scan(ctx)
 	if err != nil {

@@ -30,7 +30,7 @@ func (s *Store) Products(ctx context.Context, after uuid.UUID, limit int64) ([]*
 // ProductsByID returns those of ids that exist.
 func (s *Store) ProductsByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Product, error) {
 	var products []*Product
-	if err := s.db.NewSelect().Model(&products).Where("id IN (?)", bun.In(ids)).Scan(ctx); err != nil {
+	if err := s.db.NewSelect().Model(&products).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, wrap("find products", err)
 	}
 	found := make(map[uuid.UUID]*Product, len(products))
