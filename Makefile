@@ -2,9 +2,10 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 PLAYGROUND  := graph/playground
+AUDIT       := audit
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate playground fmt lint vuln race browser
+.PHONY: help run test check generate playground fmt lint vuln race browser audit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,7 +16,7 @@ run: playground ## run the server, with nothing configured
 test: ## all tests; the PostgreSQL half needs PostgreSQL installed or TEST_DATABASE_URL
 	go test ./...
 
-check: playground generate-diff fmt lint vuln race browser ## everything CI does besides the tests
+check: playground generate-diff fmt lint vuln audit race browser ## everything CI does besides the tests
 
 generate: ## write the code that comes from schema.graphqls
 	go tool gqlgen generate
@@ -50,3 +51,12 @@ browser: playground ## walk through GraphiQL in headless Chromium, against a ser
 
 race: ## all tests under the race detector
 	go test -race ./...
+
+audit: ## hold a server of its own to GraphQL over HTTP, all 61 checks of graphql-http's suite
+	@npm ci --silent --prefix $(AUDIT)
+	@go build -o $(AUDIT)/node_modules/wxpass .
+	@node $(AUDIT)/audit.mjs $(AUDIT)/node_modules/wxpass
+
+fuzz: ## a minute of random requests, and one of random documents
+	go test -run '^$$' -fuzz FuzzTransport -fuzztime 60s ./graph
+	go test -run '^$$' -fuzz FuzzDocument -fuzztime 60s ./graph
