@@ -5,7 +5,7 @@ PLAYGROUND  := graph/playground
 AUDIT       := audit
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate playground fmt lint vuln race browser audit
+.PHONY: help run test check generate playground fmt lint vuln race browser audit fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

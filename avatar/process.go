@@ -24,10 +24,10 @@ const (
 	sideMade = 512  // pixels of an avatar, at most
 	quality  = 85
 
-	// maxDecode is the most memory, in bytes, that one picture may take while it is decoded. A photograph of 12 megapixels
-	// takes 17 MiB, without colour subsampling 35, and a JPEG or GIF of 4096 by 4096 takes 24 to 32. So little, because
-	// the memory of the picture before may not have gone back to the system yet: both together stay under 64 MiB.
-	maxDecode = 36 << 20
+	// maxDecode is the most memory, in bytes, that one picture may take while it is decoded: two bytes for each pixel of
+	// the largest, which is enough for any GIF, any PNG, and any ordinary JPEG. So little, because the memory of the
+	// picture before may not have gone back to the system yet: both together stay under 64 MiB.
+	maxDecode = 32 << 20
 	// smallDecode is what several pictures may take each at the same time. One that takes more is decoded alone.
 	smallDecode = 8 << 20
 
@@ -37,7 +37,7 @@ const (
 // Processor makes pictures into avatars. The zero Processor works; it is safe for concurrent use and must not be copied.
 type Processor struct {
 	// AtOnce is how many pictures are decoded at a time; defaults to 2. Each takes up to 12 MiB, or one alone up to
-	// 40 MiB.
+	// 36 MiB.
 	AtOnce int
 
 	once  sync.Once

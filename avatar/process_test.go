@@ -186,7 +186,8 @@ func TestEveryFormatBecomesAnAvatar(t *testing.T) {
 		{"one column", asJPEG(t, uniform(1, 4096, blue)), 1, blue},
 		{"513 wide", asPNG(t, uniform(513, 513, blue)), 512, blue},
 		{"the largest JPEG", flatJPEG{w: 4096, h: 4096, values: []int{200, 128, 128}, factors: 0x22}.encode(), 512, color.Gray{200}},
-		{"12 megapixels, all colours", flatJPEG{w: 4096, h: 3072, values: []int{200, 128, 128}}.encode(), 512, color.Gray{200}},
+		{"the largest JPEG, half the colours", flatJPEG{w: 4096, h: 4096, values: []int{200, 128, 128}, factors: 0x21}.encode(), 512, color.Gray{200}},
+		{"11 megapixels, all colours", flatJPEG{w: 3328, h: 3328, values: []int{200, 128, 128}}.encode(), 512, color.Gray{200}},
 		{"the largest white PNG", rawPNG{w: 4096, h: 4096, depth: 8, kind: pngGrayAlpha, pixels: zeros(4096 * 8193)}.encode(t), 512, color.White},
 		{"the largest PNG of 16 bits", rawPNG{w: 4096, h: 4096, depth: 16, kind: pngRGB, pixels: zeros(4096 * (1 + 6*4096))}.encode(t), 512, color.Black},
 		{"the largest interlaced PNG", rawPNG{w: 4096, h: 4096, depth: 8, kind: pngRGBA, interlaced: 1, pixels: zeros(4096*4096*4 + 512 + 512 + 512 + 1024 + 1024 + 2048 + 2048)}.encode(t), 512, color.White},
@@ -212,11 +213,9 @@ func TestTheMiddleSquareIsKept(t *testing.T) {
 		img := image.NewNRGBA(image.Rect(0, 0, size.X, size.Y)) // red and blue at the ends, green in the middle third
 		for y := range size.Y {
 			for x := range size.X {
-				third := max(x*3/size.X, y*3/size.Y)
+				third := y * 3 / size.Y
 				if size.X > size.Y {
 					third = x * 3 / size.X
-				} else {
-					third = y * 3 / size.Y
 				}
 				img.Set(x, y, []color.NRGBA{red, green, blue}[third])
 			}
