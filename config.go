@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"wxpass/graph"
 	"wxpass/keyring"
 	"wxpass/wechat/simulator"
 )
@@ -57,6 +58,7 @@ type config struct {
 	SessionMaxAge  time.Duration `env:"SESSION_MAX_AGE" default:"720h" help:"How long renewals may stretch one session."`
 	RateLimitScale float64       `env:"RATE_LIMIT_SCALE" default:"1" help:"Multiplies every rate limit; 0 turns them off."`
 	limitConfig    `embed:""`
+	TrustedFile    string        `env:"TRUSTED_DOCUMENTS" name:"trusted-documents" help:"A JSON file of SHA-256 to document: in production nothing else is executed."`
 	CORSOrigins    []string      `env:"CORS_ORIGINS" name:"cors-origins" help:"Browser origins that may call the API, or *; any in development, none in production. A Mini Program needs none."`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" help:"CIDRs whose X-Forwarded-For is believed."`
 	PublishSchema  bool          `env:"PUBLISH_SCHEMA" help:"Serve /schema.graphqls in production too."`
@@ -88,6 +90,7 @@ type settings struct {
 	Simulate   bool // play WeChat ourselves
 
 	TokenRing, DataRing keyring.Ring
+	Trusted             graph.TrustedDocuments // nil for any
 }
 
 type app struct{ ID, Secret string }
@@ -96,7 +99,7 @@ type app struct{ ID, Secret string }
 func (c config) settings() (*settings, error) {
 	s := &settings{config: c, Production: c.AppEnv == "production"}
 	s.fillDefaults()
-	err := errors.Join(s.checkDatabase(), s.checkWeChat(), s.checkKeys(), s.checkTimes(), s.checkLimits(), s.checkProxies(), s.checkOrigins(), s.checkPublicURL())
+	err := errors.Join(s.checkDatabase(), s.checkWeChat(), s.checkKeys(), s.checkTimes(), s.checkLimits(), s.checkProxies(), s.checkOrigins(), s.checkPublicURL(), s.readTrusted())
 	return s, err
 }
 
@@ -284,6 +287,20 @@ func (s *settings) checkProxies() error {
 		s.Proxies = append(s.Proxies, prefix)
 	}
 	return errors.Join(faults...)
+}
+
+func (s *settings) readTrusted() error {
+	if s.TrustedFile == "" {
+		return nil
+	}
+	text, err := os.ReadFile(s.TrustedFile)
+	if err == nil {
+		s.Trusted, err = graph.ParseTrustedDocuments(text)
+	}
+	if err != nil {
+		return fmt.Errorf("TRUSTED_DOCUMENTS: %s: %w", s.TrustedFile, err)
+	}
+	return nil
 }
 
 func (s *settings) checkPublicURL() error {

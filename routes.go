@@ -39,6 +39,7 @@ func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, wor
 		Development:    !s.Production,
 		RateLimitScale: s.RateLimitScale,
 		Limits:         graph.Limits(s.limitConfig),
+		Trusted:        s.Trusted,
 		Now:            p.now,
 		Log:            log,
 	})

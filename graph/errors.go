@@ -33,6 +33,7 @@ var publicErrors = []struct {
 	{auth.ErrPhoneCodeIsLoginCode, ErrorCodePhoneCodeInvalid, "WeChat refuses this phone code, which looks like a login code: send the code of the phone button's event."},
 	{auth.ErrPhoneCodeInvalid, ErrorCodePhoneCodeInvalid, "WeChat refuses this phone code: let the user tap the button again."},
 	{auth.ErrPhoneAlreadyBound, ErrorCodePhoneAlreadyBound, "Another account has this phone number."},
+	{errNotTrusted, ErrorCodeOperationNotTrusted, "This server executes the documents on its list only, by their SHA-256 or their full text."},
 	{order.ErrKeyReused, ErrorCodeConflict, "This idempotency key was used for another order: make a new key for each order."},
 	{order.ErrNotCancellable, ErrorCodeConflict, "The order is paid and cannot be cancelled any more."},
 	{auth.ErrSessionKeyExpired, ErrorCodeSessionKeyExpired, "The encrypted data does not open with the session key on file: log in first, then let the user tap again."},

@@ -1240,6 +1240,8 @@ enum ErrorCode {
   GRAPHQL_VALIDATION_FAILED
   "The request is over a limit: ` + "`" + `extensions.limit` + "`" + ` names it, ` + "`" + `extensions.max` + "`" + ` says how much is let through."
   QUERY_TOO_COMPLEX
+  "The server executes the documents of its own clients only, and this is none of them."
+  OPERATION_NOT_TRUSTED
   "A fault of the server. It is logged under ` + "`" + `extensions.requestId` + "`" + `."
   INTERNAL
 }

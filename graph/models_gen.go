@@ -153,6 +153,8 @@ const (
 	ErrorCodeGraphqlValidationFailed ErrorCode = "GRAPHQL_VALIDATION_FAILED"
 	// The request is over a limit: `extensions.limit` names it, `extensions.max` says how much is let through.
 	ErrorCodeQueryTooComplex ErrorCode = "QUERY_TOO_COMPLEX"
+	// The server executes the documents of its own clients only, and this is none of them.
+	ErrorCodeOperationNotTrusted ErrorCode = "OPERATION_NOT_TRUSTED"
 	// A fault of the server. It is logged under `extensions.requestId`.
 	ErrorCodeInternal ErrorCode = "INTERNAL"
 )
@@ -174,12 +176,13 @@ var AllErrorCode = []ErrorCode{
 	ErrorCodeGraphqlParseFailed,
 	ErrorCodeGraphqlValidationFailed,
 	ErrorCodeQueryTooComplex,
+	ErrorCodeOperationNotTrusted,
 	ErrorCodeInternal,
 }
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeUnauthenticated, ErrorCodeAuthStepRequired, ErrorCodeLoginCodeInvalid, ErrorCodePhoneCodeInvalid, ErrorCodeSessionKeyExpired, ErrorCodeEncryptedDataInvalid, ErrorCodePhoneAlreadyBound, ErrorCodeAccountBlocked, ErrorCodeBadInput, ErrorCodeConflict, ErrorCodeRateLimited, ErrorCodeWechatUnavailable, ErrorCodeServerMisconfigured, ErrorCodeGraphqlParseFailed, ErrorCodeGraphqlValidationFailed, ErrorCodeQueryTooComplex, ErrorCodeInternal:
+	case ErrorCodeUnauthenticated, ErrorCodeAuthStepRequired, ErrorCodeLoginCodeInvalid, ErrorCodePhoneCodeInvalid, ErrorCodeSessionKeyExpired, ErrorCodeEncryptedDataInvalid, ErrorCodePhoneAlreadyBound, ErrorCodeAccountBlocked, ErrorCodeBadInput, ErrorCodeConflict, ErrorCodeRateLimited, ErrorCodeWechatUnavailable, ErrorCodeServerMisconfigured, ErrorCodeGraphqlParseFailed, ErrorCodeGraphqlValidationFailed, ErrorCodeQueryTooComplex, ErrorCodeOperationNotTrusted, ErrorCodeInternal:
 		return true
 	}
 	return false

@@ -37,6 +37,7 @@ type Options struct {
 	Development    bool    // introspection, suggestions in validation errors, and queries by GET
 	RateLimitScale float64 // multiplies every @rateLimit; 0 turns them off
 	Limits         Limits
+	Trusted        TrustedDocuments // outside development the only ones executed; nil for any
 	Now            func() time.Time // required
 	Log            *slog.Logger     // required
 }
@@ -56,6 +57,7 @@ func Handler(r *Resolver, o Options) http.Handler {
 	server.AddTransport(transport{maxBody: int64(limits.MaxBody), get: o.Development})
 	server.SetQueryCache(documents)
 	server.SetParserTokenLimit(limits.MaxTokens)
+	server.Use(trusted{documents: o.Trusted, strict: o.Trusted != nil && !o.Development}) // before the budget: a hash becomes its document
 	server.Use(budget{limits: limits, introspection: o.Development, seen: documents})
 	server.SetDisableSuggestion(!o.Development)
 	if o.Development {

@@ -98,7 +98,7 @@ func (t transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 		w.Header().Set("Allow", t.allow())
 		fault = &refusal{status: http.StatusMethodNotAllowed, code: ErrorCodeBadInput, message: "Send the operation with POST."}
 	}
-	if fault == nil && params.Query == "" {
+	if fault == nil && params.Query == "" && persistedHash(params.Extensions) == "" {
 		fault = badJSON("The query is missing.")
 	}
 	params.ReadTime.End = graphql.Now()
