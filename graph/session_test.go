@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -400,6 +401,36 @@ func TestHangingUpCountsAsRefused(t *testing.T) {
 		}
 		if got := a.login(t, a.wechat.Login("o")); got.code() != graph.ErrorCodeRateLimited {
 			t.Errorf("after 60 guesses nobody waited for: %s", got.text)
+		}
+	})
+}
+
+func TestAHundredAliasesOfALogin(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		var b strings.Builder
+		for i := range 100 {
+			fmt.Fprintf(&b, "a%d: silentLogin(input: {code: \"guess-%d\"}) { token } ", i, i)
+		}
+		document := "mutation {" + b.String() + "}"
+		log := slog.New(slog.DiscardHandler)
+		options := graph.Options{RateLimitScale: 1, Limits: graph.Limits{MaxTokens: 10_000, MaxRootFields: 1000}, Now: a.clock.Now, Log: log}
+		a.serve(options)
+		if got := a.do(t, "", document, nil); got.code() != graph.ErrorCodeQueryTooComplex || got.Errors[0].Extensions["limit"] != "aliases" {
+			t.Errorf("with the limit on aliases: %.200s", got.text)
+		}
+		if n := a.wechat.Calls("jscode2session"); n != 0 {
+			t.Errorf("WeChat was asked %d times", n)
+		}
+		options.Limits.MaxAliases = 1000
+		a.serve(options)
+		limited := 0
+		for _, e := range a.do(t, "", document, nil).Errors {
+			if e.Extensions["code"] == string(graph.ErrorCodeRateLimited) {
+				limited++
+			}
+		}
+		if n := a.wechat.Calls("jscode2session"); limited != 40 || n != 60 {
+			t.Errorf("without it: %d of 100 rate limited, WeChat asked %d times; want 40 and 60", limited, n)
 		}
 	})
 }
