@@ -109,7 +109,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, log *slog.Logger, status int
 		code, _ := shown.Extensions["code"].(ErrorCode)
 		status = cmp.Or(statuses[code], http.StatusInternalServerError)
 	}
-	write(w, mediaJSON, status, refused{gqlerror.List{shown}})
+	write(w, r, mediaJSON, status, refused{gqlerror.List{shown}})
 }
 
 // describe finds the public form of err; the code is empty when there is none.

@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+
 	"wxpass/db/dbtest"
 	"wxpass/graph"
 )
@@ -248,6 +251,32 @@ fragment FullType on __Type { kind name description specifiedByURL isOneOf
 fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue isDeprecated deprecationReason }
 fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }`
 
+// BenchmarkHonest shows what the budget costs honest clients: a document is counted when it is new.
+func BenchmarkHonest(b *testing.B) {
+	handler := graph.Handler(&graph.Resolver{}, graph.Options{Development: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	document := "query Q%d { __typename me @skip(if: true) { " + userFields + "} myOrders(first: 20) @skip(if: true) { edges { cursor node { id orderNo items { sku } } } } }"
+	send := func(b *testing.B, i int) {
+		handler.ServeHTTP(httptest.NewRecorder(), hostile{body: query(fmt.Sprintf(document, i))}.request())
+	}
+	b.Run("new", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			send(b, i)
+		}
+	})
+	b.Run("known", func(b *testing.B) {
+		for b.Loop() {
+			send(b, 0)
+		}
+	})
+	b.Run("parsing alone", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			if _, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: fmt.Sprintf(document, i)}, 1000); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 func TestHonestDocumentsPassTheBudget(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, dbtest.SQLite(t))
@@ -438,4 +467,86 @@ func TestTracesAndDetailsAreAbsent(t *testing.T) {
 	}); len(slices.Compact(slices.Clone(names))) != len(names) {
 		t.Error("a name of the corpus is there twice")
 	}
+}
+
+// TestScannersFindNothing is what graphql-cop 1.15 sends, to production.
+func TestScannersFindNothing(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, dbtest.SQLite(t))
+	a.serve(graph.Options{RateLimitScale: 1, Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
+	const form = "application/x-www-form-urlencoded"
+	get := func(query string) *http.Request { return httptest.NewRequest(http.MethodGet, "/graphql"+query, nil) }
+	tests := []struct {
+		name    string
+		request *http.Request
+		found   func(got *answer) bool
+	}{
+		{"alias_overloading", hostile{body: query("query cop {" + numbered(101, "alias%d:__typename \n") + "}")}.request(),
+			func(got *answer) bool { return got.Data["alias100"] != nil }},
+		{"batch_query", hostile{body: "[" + strings.Repeat(query("query cop { __typename }")+",", 9) + query("query cop { __typename }") + "]"}.request(),
+			func(got *answer) bool { return got.status == http.StatusOK || got.Data != nil }},
+		{"directive_overloading", hostile{body: query("query cop { __typename @aa@aa@aa@aa@aa@aa@aa@aa@aa@aa }")}.request(),
+			func(got *answer) bool { return len(got.Errors) == 10 }},
+		{"circular_query_introspection", hostile{body: query("query cop { __schema { types { fields { type { fields { type { fields { type { fields { type { name } } } } } } } } } } }")}.request(),
+			func(got *answer) bool { return got.Data != nil || len(got.text) > 2000 }},
+		{"field_duplication", hostile{body: query("query cop {" + strings.Repeat("__typename \n", 500) + "}")}.request(),
+			func(got *answer) bool { return got.Data != nil }},
+		{"introspection", hostile{body: query("query cop { __schema { types { name fields { name } } } }")}.request(),
+			func(got *answer) bool { return got.Data != nil }},
+		{"get_method_support", get("?query=query%20cop%20%7B__typename%7D"), func(got *answer) bool { return got.Data != nil }},
+		{"get_based_mutation", get("?query=mutation%20cop%20%7B__typename%7D"), func(got *answer) bool { return got.Data != nil }},
+		{"post_based_csrf", hostile{body: "query=query+cop+%7B__typename%7D", contentType: form}.request(), func(got *answer) bool { return got.Data != nil }},
+		{"field_suggestions", hostile{body: query("query cop { __schema { directive } }")}.request(),
+			func(got *answer) bool { return strings.Contains(got.text, "Did you mean") }},
+		{"field_suggestions, no introspection", hostile{body: query("query cop { me { nicknam } }")}.request(),
+			func(got *answer) bool { return strings.Contains(got.text, "Did you mean") }},
+		{"detect_graphiql", get(""), func(got *answer) bool { return strings.Contains(strings.ToLower(got.text), "graphiql") }},
+		{"trace_mode", hostile{body: query("query cop { __typename }")}.request(), func(got *answer) bool { return strings.Contains(got.text, "tracing") }},
+		{"unhandled_error_detection", hostile{body: query("qwerty cop { abc }")}.request(), func(got *answer) bool { return strings.Contains(got.text, "exception") }},
+	}
+	for _, tt := range tests {
+		if got := a.send(t, tt.request); tt.found(got) {
+			t.Errorf("%s: found by %d %s", tt.name, got.status, got.text)
+		}
+	}
+}
+
+// TestAttacksInTextsAreTexts puts what injections are made of into every place that takes a text.
+func TestAttacksInTextsAreTexts(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, dbtest.SQLite(t))
+	g := a.mustLogin(t, "o-1")
+	var registered struct{}
+	a.do(t, g.Token, `mutation { authorizeProfile(input: {nickname: "Lin"}) { user { id } } }`, nil).field(t, "authorizeProfile", &registered)
+	documents := []string{
+		`mutation($x: String!) { silentLogin(input: {code: $x}) { token } }`,
+		`mutation($x: String!) { silentLogin(input: {code: "sim-o", appId: $x}) { token } }`,
+		`mutation($x: String!) { authorizeProfile(input: {nickname: $x}) { user { displayName } } }`,
+		`mutation($x: String!) { authorizeProfile(input: {encrypted: {encryptedData: $x, iv: $x, rawData: $x, signature: $x}}) { user { id } } }`,
+		`mutation($x: String!) { bindPhone(input: {code: $x}) { user { id } } }`,
+		`mutation($x: ID!) { authorizeProfile(input: {avatarId: $x}) { user { id } } }`,
+		`mutation($x: String!) { deleteAccount(input: {confirm: $x}) { deleted } }`,
+		`mutation($x: String!) { createOrder(input: {idempotencyKey: $x, items: []}) { order { id } } }`,
+		`mutation($x: String!) { cancelOrder(input: {orderNo: $x}) { order { id } } }`,
+		`query($x: String!) { order(orderNo: $x) { id } }`,
+		`query($x: String!) { products(after: $x) { edges { cursor } } }`,
+		`query($x: String!) { myOrders(after: $x) { edges { cursor } } }`,
+	}
+	attacks := []string{"' OR 1=1 --", "'; DROP TABLE users; --", `\'; SELECT pg_sleep(5) --`, "?", "??0", "$1", "\x00", "a\r\nHost: evil.example", "x&js_code=y#", "../../etc/passwd",
+		"http://127.0.0.1:1/", "{{7*7}}", "<script>", "\u202e", strings.Repeat("x", 50000)}
+	for _, d := range documents {
+		for _, x := range attacks {
+			got := a.do(t, g.Token, d, map[string]any{"x": x})
+			if got.code() == graph.ErrorCodeInternal {
+				t.Errorf("%s with %.30q: %s", d, x, got.text)
+			}
+			if strings.Contains(strings.ToLower(got.text), "sql") {
+				t.Errorf("%s with %.30q tells of the database: %s", d, x, got.text)
+			}
+		}
+	}
+	if strings.Contains(a.log.String(), "level=ERROR") {
+		t.Errorf("the log has errors: %s", a.log)
+	}
+	a.me(t, g.Token).field(t, "me", &struct{ ID string }{})
 }

@@ -3,6 +3,7 @@ package graph
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -72,7 +73,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		}
 		errs = errs[:min(len(errs), maxRequestErrors)]
 		answer := exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs)
-		write(w, media, status, refused{answer.Errors})
+		write(w, r, media, status, refused{answer.Errors})
 		return
 	}
 	if r.Method != http.MethodPost && operation.Operation.Operation != ast.Query {
@@ -81,7 +82,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		return
 	}
 	respond, ctx := exec.DispatchOperation(ctx, operation)
-	write(w, media, http.StatusOK, respond(ctx))
+	write(w, r, media, http.StatusOK, respond(ctx))
 }
 
 // read takes the operation out of the request.
@@ -218,13 +219,14 @@ func badHeader(status int, name, message string) *refusal {
 func refuse(w http.ResponseWriter, r *http.Request, media string, fault *refusal) {
 	extensions := map[string]any{"code": fault.code, "requestId": auth.RequestFrom(r.Context()).ID}
 	maps.Copy(extensions, fault.extensions)
-	write(w, media, fault.status, refused{gqlerror.List{{Message: fault.message, Extensions: extensions}}})
+	write(w, r, media, fault.status, refused{gqlerror.List{{Message: fault.message, Extensions: extensions}}})
 }
 
-func write(w http.ResponseWriter, media string, status int, answer any) {
+func write(w http.ResponseWriter, r *http.Request, media string, status int, answer any) {
 	text, err := json.Marshal(answer)
 	if err != nil { // the data of a resolver that is no JSON
-		status, text = http.StatusInternalServerError, []byte(`{"errors":[{"message":"The server failed.","extensions":{"code":"INTERNAL"}}]}`)
+		status = http.StatusInternalServerError
+		text = fmt.Appendf(nil, `{"errors":[{"message":"The server failed.","extensions":{"code":"INTERNAL","requestId":%q}}]}`, auth.RequestFrom(r.Context()).ID)
 	}
 	w.Header().Set("Content-Type", media+"; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
