@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/unicode/norm"
 
 	"wxpass/db"
 )
@@ -78,6 +79,8 @@ type row struct {
 	SKU      string `json:"sku"`
 	Title    string `json:"title"`
 	PriceFen *int64 `json:"priceFen"`
+
+	at int // where it is in the file
 }
 
 // readProducts reads a file and names every fault in it.
@@ -85,18 +88,24 @@ func readProducts(extension string, text []byte) ([]*db.Product, error) {
 	var (
 		rows  []row
 		where = "entry" // how the file's rows are counted
-		first = 1
 		err   error
 	)
+	if !utf8.Valid(text) {
+		return nil, errors.New("it is not UTF-8: save it as UTF-8 (in a spreadsheet: CSV UTF-8)")
+	}
 	switch strings.ToLower(extension) {
 	case ".json":
 		d := json.NewDecoder(bytes.NewReader(text))
 		d.DisallowUnknownFields()
-		if err = d.Decode(&rows); err == nil && d.More() {
+		err = d.Decode(&rows)
+		if _, more := d.Token(); err == nil && more != io.EOF {
 			err = errors.New("there is more behind the list")
 		}
+		for i := range rows {
+			rows[i].at = i + 1
+		}
 	case ".csv":
-		where, first = "line", 2
+		where = "line"
 		rows, err = readCSV(text)
 	default:
 		err = errors.New("the name must end in .json or .csv")
@@ -110,8 +119,9 @@ func readProducts(extension string, text []byte) ([]*db.Product, error) {
 	var faults []error
 	products, seen := make([]*db.Product, len(rows)), map[string]bool{}
 	for i, r := range rows {
+		r.SKU, r.Title = norm.NFC.String(strings.TrimSpace(r.SKU)), norm.NFC.String(strings.TrimSpace(r.Title))
 		if fault := r.check(seen); fault != "" {
-			faults = append(faults, fmt.Errorf("%s %d: %s", where, i+first, fault))
+			faults = append(faults, fmt.Errorf("%s %d: %s", where, r.at, fault))
 			continue
 		}
 		seen[r.SKU] = true
@@ -135,7 +145,8 @@ func readCSV(text []byte) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		line := row{SKU: fields[0], Title: fields[1]}
+		at, _ := r.FieldPos(0)
+		line := row{SKU: fields[0], Title: fields[1], at: at}
 		if fen, err := strconv.ParseInt(strings.TrimSpace(fields[2]), 10, 64); err == nil {
 			line.PriceFen = &fen
 		}
@@ -146,7 +157,7 @@ func readCSV(text []byte) ([]row, error) {
 // check says what is wrong with a row, empty for nothing.
 func (r row) check(seen map[string]bool) string {
 	fits := func(text string, max int) bool {
-		return text != "" && utf8.ValidString(text) && utf8.RuneCountInString(text) <= max && !strings.ContainsFunc(text, unicode.IsControl)
+		return text != "" && utf8.ValidString(text) && utf8.RuneCountInString(text) <= max && !strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf) })
 	}
 	switch {
 	case !fits(r.SKU, maxSKU):

@@ -45,7 +45,7 @@ func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, wor
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", shared(bounded(service.Middleware(api)), s.CORSOrigins))
-	mux.Handle("POST /upload/avatar", shared(service.Middleware(uploads(store, avatars, log)), s.CORSOrigins))
+	mux.Handle("POST /upload/avatar", shared(service.Middleware(uploads(store, avatars, p.now, log)), s.CORSOrigins))
 	mux.Handle("OPTIONS /upload/avatar", shared(http.NotFoundHandler(), s.CORSOrigins))
 	mux.Handle("GET /avatars/{name}", avatars)
 	mux.HandleFunc("GET /healthz", health.alive)

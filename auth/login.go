@@ -186,6 +186,9 @@ func (s *Service) openSession(ctx context.Context, userID uuid.UUID, wx *exchang
 		if err := tx.SaveSessionKey(ctx, key); err != nil {
 			return err
 		}
+		if err := s.renewPhone(ctx, tx, session.User); err != nil {
+			return err
+		}
 		if err := tx.DeleteEndedSessions(ctx, userID); err != nil {
 			return err
 		}
@@ -231,7 +234,11 @@ func (s *Service) linkUnionID(ctx context.Context, user *db.User, wx *exchanged)
 		}
 		if owner == user.ID {
 			user.UnionID = wx.UnionID
-			return s.Store.SetUnionID(ctx, user.ID, wx.UnionID)
+			err := s.Store.SetUnionID(ctx, user.ID, wx.UnionID)
+			if errors.Is(err, db.ErrNotFound) { // deleted meanwhile, or another login was first with another one
+				err = s.Store.ReleaseIdentity(ctx, db.UnionIDIdentity(wx.UnionID), user.ID)
+			}
+			return err
 		}
 	}
 	s.Log.WarnContext(ctx, "WeChat gives a unionid that is not this account's; the accounts are left as they are",

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"wxpass/db"
+	"wxpass/keyring"
 	"wxpass/wechat"
 )
 
@@ -59,7 +60,7 @@ func (s *Service) BindPhone(ctx context.Context, in PhoneInput) (*db.User, error
 
 // bind makes the number the caller's. The claims settle who has it, whatever happens at the same moment.
 func (s *Service) bind(ctx context.Context, p *Principal, phone wechat.Phone) (*db.User, error) {
-	subjects, err := s.phoneSubjects(phone)
+	subjects, err := s.phoneSubjects(phone.E164())
 	if err != nil {
 		return nil, err
 	}
@@ -70,15 +71,16 @@ func (s *Service) bind(ctx context.Context, p *Principal, phone wechat.Phone) (*
 	var taken error
 	user, err := s.changeUser(ctx, p, func(tx *db.Store, user *db.User) error {
 		former := strings.Fields(user.PhoneSubjects)
-		for _, subject := range subjects {
-			owner, err := tx.ClaimIdentity(ctx, db.PhoneIdentity(p.Session.AppID, subject), user.ID)
-			switch {
-			case err != nil:
+		mine, err := claimPhone(ctx, tx, user.ID, subjects)
+		if err != nil {
+			return err
+		}
+		if !mine { // refused, and remembered
+			taken = ErrPhoneAlreadyBound
+			if err := releasePhone(ctx, tx, user.ID, without(subjects, former)); err != nil {
 				return err
-			case owner != user.ID: // refused, and remembered
-				taken = ErrPhoneAlreadyBound
-				return errors.Join(releasePhone(ctx, tx, user.ID, without(subjects, former)), tx.RecordEvent(ctx, event(ctx, p, db.EventPhoneRefused)))
 			}
+			return tx.RecordEvent(ctx, event(ctx, p, db.EventPhoneRefused))
 		}
 		if slices.Equal(former, subjects) {
 			return nil
@@ -182,7 +184,7 @@ func (s *Service) phoneByCode(ctx context.Context, p *Principal, code string) (w
 		}
 		openID = key.OpenID
 	}
-	phone, err := s.phones.exchange(p.User.ID.String()+" "+code, s.Now, func() (*wechat.Phone, error) {
+	phone, err := s.phones.exchange(p.Session.AppID+" "+p.User.ID.String()+" "+code, s.Now, func() (*wechat.Phone, error) {
 		return client.PhoneNumber(ctx, code, openID)
 	})
 	switch {
@@ -205,18 +207,74 @@ func looksLikeLoginCode(code string) bool {
 // bindTimeout bounds WeChat and the database together.
 const bindTimeout = 10 * time.Second
 
-// phoneSubjects returns what claims a number: a keyed hash under each data key, the oldest first, so that the number
-// stays unique while instances with the old and with the new keys run side by side.
-func (s *Service) phoneSubjects(phone wechat.Phone) ([]string, error) {
+// phoneSubjects returns what claims a number: a keyed hash under each data key, so that the number stays unique while
+// instances with the old and with the new keys run side by side. They are sorted, because two instances that claim in
+// different orders wait for each other.
+func (s *Service) phoneSubjects(e164 string) ([]string, error) {
 	var subjects []string
-	for _, key := range slices.Backward(s.DataKeys) {
-		hash, err := key.MAC("phone", []byte(phone.E164()))
+	for _, key := range s.DataKeys {
+		hash, err := key.MAC("phone", []byte(e164))
 		if err != nil {
 			return nil, err
 		}
 		subjects = append(subjects, key.ID+":"+hex.EncodeToString(hash))
 	}
+	slices.Sort(subjects)
 	return subjects, nil
+}
+
+// claimPhone claims subjects for a user in every app the user logged in to, and reports whether all are the user's now.
+func claimPhone(ctx context.Context, tx *db.Store, userID uuid.UUID, subjects []string) (bool, error) {
+	keys, err := tx.SessionKeys(ctx, userID)
+	if err != nil {
+		return false, err
+	}
+	for _, key := range keys {
+		for _, subject := range subjects {
+			owner, err := tx.ClaimIdentity(ctx, db.PhoneIdentity(key.AppID, subject), userID)
+			if err != nil || owner != userID {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// renewPhone brings a user's number, at a login, to today's data keys and to the app logged in to: sealed anew and claimed
+// under each key. A number claimed there by another account meanwhile stays as it is; that is for an operator to look at.
+func (s *Service) renewPhone(ctx context.Context, tx *db.Store, user *db.User) error {
+	number, err := s.Phone(user)
+	if errors.Is(err, keyring.ErrUnknownKey) { // sealed under a key that was dropped
+		s.Log.ErrorContext(ctx, "a phone number cannot be read: its data key was dropped", "user", user.ID)
+		return nil
+	}
+	if number == "" || err != nil {
+		return err
+	}
+	subjects, err := s.phoneSubjects(number)
+	if err != nil {
+		return err
+	}
+	mine, err := claimPhone(ctx, tx, user.ID, subjects)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		s.Log.WarnContext(ctx, "an account's phone number is claimed by another account in one of its apps", "user", user.ID)
+		return nil
+	}
+	former := strings.Fields(user.PhoneSubjects)
+	if slices.Equal(former, subjects) {
+		return nil
+	}
+	if user.PhoneSealed, err = s.DataKeys.Seal([]byte(number), phoneContext(user)); err != nil {
+		return err
+	}
+	user.PhoneSubjects = strings.Join(subjects, " ")
+	if err := tx.SaveUser(ctx, user); err != nil {
+		return err
+	}
+	return releasePhone(ctx, tx, user.ID, without(former, subjects))
 }
 
 // releasePhone takes claims of a user's off, in every app the user logged in to: a number is bound in one and may have

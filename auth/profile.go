@@ -141,24 +141,31 @@ func (s *Service) encryptedProfile(ctx context.Context, p *Principal, data Encry
 
 // cleanNickname brings a nickname into its one spelling (NFC, no space around it); ok is false for what is no nickname.
 func cleanNickname(text string) (clean string, ok bool) {
-	if len(text) > 8*maxNickname || !utf8.ValidString(text) {
+	if len(text) > 32*maxNickname || !utf8.ValidString(text) {
 		return "", false
 	}
 	clean = strings.TrimSpace(norm.NFC.String(text))
 	length := utf8.RuneCountInString(clean)
-	return clean, length >= 1 && length <= maxNickname && clean != placeholderName && !strings.ContainsFunc(clean, unseen)
+	bare := strings.Map(func(r rune) rune {
+		if joins(r) || unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(clean))
+	return clean, bare != "" && bare != placeholderName && length <= maxNickname && !strings.ContainsFunc(clean, unseen)
 }
 
-// unseen reports whether r is a control character, or one that turns or breaks the text around it. The joiners of
-// emoji and of Persian are let through.
+// joins reports whether r only joins or parts its neighbours, as in emoji and in Persian.
+func joins(r rune) bool { return r == '\u200c' || r == '\u200d' || r >= '\ufe00' && r <= '\ufe0f' }
+
+// unseen reports whether r shows nothing, or turns or breaks the text around it: controls, formats but for joiners, line
+// separators, and the blanks that Unicode counts as letters or symbols.
 func unseen(r rune) bool {
-	switch {
-	case unicode.IsControl(r), r == '\u2028', r == '\u2029', r == '\ufeff', r == utf8.RuneError:
-		return true
-	case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+	switch r {
+	case '\u2028', '\u2029', '\u2800', '\u115f', '\u1160', '\u3164', '\uffa0', utf8.RuneError:
 		return true
 	}
-	return false
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && !joins(r)
 }
 
 // wechatAvatar takes the address of a real avatar on WeChat's own host, as https; the server never fetches it.

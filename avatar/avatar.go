@@ -29,9 +29,9 @@ var (
 	ErrFiles   = &InputError{http.StatusBadRequest, "TOO_MANY_FILES", "Send one file at a time."}
 
 	ErrTooLarge   = &InputError{http.StatusRequestEntityTooLarge, "TOO_LARGE", "The picture is larger than 2 MiB."}
-	ErrFormat     = &InputError{http.StatusUnsupportedMediaType, "FORMAT", "The file is not a JPEG, PNG, GIF or plain WebP picture."}
+	ErrFormat     = &InputError{http.StatusUnsupportedMediaType, "FORMAT", "The file is not a picture of a kind that is taken: JPEG, PNG, GIF, or lossy WebP without transparency."}
 	ErrDimensions = &InputError{http.StatusBadRequest, "DIMENSIONS", "The picture must be 1 to 4096 pixels wide and high."}
-	ErrTooComplex = &InputError{http.StatusBadRequest, "TOO_COMPLEX", "The picture takes too much memory to read: save it as a smaller or as an ordinary, not progressive, JPEG."}
+	ErrTooComplex = &InputError{http.StatusBadRequest, "TOO_COMPLEX", "The picture takes too much memory to read: make it smaller, or save it as an ordinary JPEG."}
 	ErrBroken     = &InputError{http.StatusBadRequest, "BROKEN", "The picture is damaged or incomplete."}
 )
 

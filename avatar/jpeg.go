@@ -3,7 +3,6 @@ package avatar
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"image/jpeg"
 )
 
@@ -33,7 +32,7 @@ type jpegHeader struct {
 func openJPEG(file []byte) (*picture, error) {
 	config, err := jpeg.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+		return nil, broken(err)
 	}
 	if err := checkDimensions(config.Width, config.Height); err != nil {
 		return nil, err

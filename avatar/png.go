@@ -3,7 +3,6 @@ package avatar
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"image/color"
 	"io"
@@ -45,7 +44,7 @@ func openPNG(file []byte) (*picture, error) {
 	if err := p.readHeader(file[len(pngMagic):]); errors.Is(err, ErrDimensions) {
 		return nil, err
 	} else if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+		return nil, broken(err)
 	}
 	return &picture{memory: 32 * int64(p.width), paint: p.paint}, nil
 }

@@ -73,7 +73,7 @@ func (p *Processor) Process(ctx context.Context, file []byte) ([]byte, error) {
 	defer release()
 	painted, err := pic.paint()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+		return nil, broken(err)
 	}
 	var out bytes.Buffer
 	if err := jpeg.Encode(&out, painted.avatar(pic.orientation), &jpeg.Options{Quality: quality}); err != nil {
@@ -152,7 +152,7 @@ func checkDimensions(width, height int) error {
 func openGIF(file []byte) (*picture, error) {
 	config, err := gif.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+		return nil, broken(err)
 	}
 	if err := checkDimensions(config.Width, config.Height); err != nil {
 		return nil, err
@@ -190,7 +190,7 @@ func openWebP(file []byte) (*picture, error) {
 			return nil, ErrBroken
 		}
 	}
-	return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+	return nil, broken(err)
 }
 
 func openVP8(data io.Reader, size int) (*picture, error) {
@@ -198,7 +198,7 @@ func openVP8(data io.Reader, size int) (*picture, error) {
 	decoder.Init(data, size)
 	header, err := decoder.DecodeFrameHeader()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+		return nil, broken(err)
 	}
 	if err := checkDimensions(header.Width, header.Height); err != nil {
 		return nil, err
@@ -211,6 +211,15 @@ func openVP8(data io.Reader, size int) (*picture, error) {
 		}
 		return paintImage(frame)
 	}}, nil
+}
+
+// broken says that a picture cannot be decoded, or that nobody expects it to be: some kinds of JPEG are of the lab.
+func broken(err error) error {
+	var unsupported jpeg.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	return fmt.Errorf("%w: %w", ErrBroken, err)
 }
 
 // paintImage paints a picture that is decoded as a whole.

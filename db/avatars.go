@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,14 +19,27 @@ type Avatar struct {
 }
 
 // CreateAvatar notes that the user uploaded an image, unless there are max of theirs already, and reports whether it
-// did. Two uploads at the same moment may both be the last one allowed.
-func (s *Store) CreateAvatar(ctx context.Context, userID, id uuid.UUID, max int) (bool, error) {
+// did; ErrNotFound when the account was deleted meanwhile.
+func (s *Store) CreateAvatar(ctx context.Context, userID, id uuid.UUID, max int) (created bool, err error) {
+	err = s.InTx(ctx, func(tx *Store) error {
+		if _, err := tx.LockUser(ctx, userID); err != nil {
+			return err
+		}
+		n, err := tx.CountAvatars(ctx, userID)
+		if err != nil || n >= max {
+			return err
+		}
+		created = true
+		_, err = tx.db.NewInsert().Model(&Avatar{UserID: userID, ID: id, CreatedAt: tx.now()}).Exec(ctx)
+		return wrap("create avatar", err)
+	})
+	return created && err == nil, err
+}
+
+// CountAvatars returns how many images of a user there are.
+func (s *Store) CountAvatars(ctx context.Context, userID uuid.UUID) (int, error) {
 	n, err := s.db.NewSelect().Model((*Avatar)(nil)).Where("user_id = ?", userID).Count(ctx)
-	if err != nil || int(n) >= max {
-		return false, wrap("count avatars", err)
-	}
-	_, err = s.db.NewInsert().Model(&Avatar{UserID: userID, ID: id, CreatedAt: s.now()}).Exec(ctx)
-	return err == nil, wrap("create avatar", err)
+	return int(n), wrap("count avatars", err)
 }
 
 // HasAvatar reports whether the user uploaded that image.
@@ -41,20 +55,29 @@ func (s *Store) Avatars(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, err
 	return ids, wrap("list avatars", err)
 }
 
-// AvatarsInUse returns those of ids that are some user's avatar, and forgets who uploaded the others. It is the
-// collector's: it asks every shard.
-func (s *Store) AvatarsInUse(ctx context.Context, ids []uuid.UUID) (used []uuid.UUID, err error) {
+// AvatarsToKeep returns those of ids that are some user's avatar, or that nobody uploaded here: a folder or a bucket may
+// be shared with another database. It forgets who uploaded the others. It is the collector's: it asks every shard.
+func (s *Store) AvatarsToKeep(ctx context.Context, ids []uuid.UUID) (keep []uuid.UUID, err error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	err = s.db.NewSelect().Model((*User)(nil)).Column("avatar_id").Where("avatar_id IN (?)", bun.List(ids)).Scan(ctx, &used)
-	if err != nil {
+	var ours, used []uuid.UUID
+	if err := s.db.NewSelect().Model((*Avatar)(nil)).Column("id").Where("id IN (?)", bun.List(ids)).Scan(ctx, &ours); err != nil {
+		return nil, wrap("find avatars", err)
+	}
+	if err := s.db.NewSelect().Model((*User)(nil)).Column("avatar_id").Where("avatar_id IN (?)", bun.List(ids)).Scan(ctx, &used); err != nil {
 		return nil, wrap("find avatars in use", err)
 	}
-	forget := s.db.NewDelete().Model((*Avatar)(nil)).Where("id IN (?)", bun.List(ids))
-	if len(used) > 0 {
-		forget = forget.Where("id NOT IN (?)", bun.List(used))
+	var orphans []uuid.UUID
+	for _, id := range ids {
+		if slices.Contains(used, id) || !slices.Contains(ours, id) {
+			keep = append(keep, id)
+		} else {
+			orphans = append(orphans, id)
+		}
 	}
-	_, err = forget.Exec(ctx)
-	return used, wrap("forget unused avatars", err)
+	if len(orphans) > 0 {
+		_, err = s.db.NewDelete().Model((*Avatar)(nil)).Where("id IN (?)", bun.List(orphans)).Exec(ctx)
+	}
+	return keep, wrap("forget orphaned avatars", err)
 }

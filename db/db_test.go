@@ -268,15 +268,43 @@ func TestAvatarsNobodyTookAreForgotten(t *testing.T) {
 		if err := s.SaveUser(t.Context(), user); err != nil {
 			t.Fatal(err)
 		}
-		used, err := s.AvatarsInUse(t.Context(), ids)
-		if err != nil || len(used) != 1 || used[0] != ids[0] {
-			t.Errorf("in use: %v, %v; want the first", used, err)
+		foreign := db.NewID() // of another database that shares the folder
+		used, err := s.AvatarsToKeep(t.Context(), append(ids[:2:2], foreign))
+		if err != nil || len(used) != 2 || used[0] != ids[0] || used[1] != foreign {
+			t.Errorf("kept: %v, %v; want the first and the foreign one", used, err)
 		}
 		if left, err := s.Avatars(t.Context(), user.ID); err != nil || len(left) != 1 || left[0] != ids[0] {
 			t.Errorf("left: %v, %v; want the first", left, err)
 		}
-		if used, err := s.AvatarsInUse(t.Context(), ids[1:]); err != nil || len(used) != 0 {
-			t.Errorf("in use of the others: %v, %v", used, err)
+	})
+}
+
+func TestADeletedAccountIsGivenNothingMore(t *testing.T) {
+	each(t, func(t *testing.T, s *db.Store, _ *dbtest.Clock) {
+		user := newUser(t, s)
+		remark := "an address"
+		order := func(key string) (bool, error) {
+			o := &db.Order{UserID: user.ID, ID: db.NewID(), AppID: "app", OrderNo: "20260101_" + key, Status: db.OrderPending, Remark: &remark, IdempotencyKey: key, ContentHash: []byte{1}}
+			return s.CreateOrder(t.Context(), o, []*db.OrderItem{{UserID: user.ID, OrderID: o.ID, LineNo: 1, SKU: "s", Title: "t", Quantity: 1}})
+		}
+		if created, err := order("101"); err != nil || !created {
+			t.Fatal(created, err)
+		}
+		if err := s.InTx(t.Context(), func(tx *db.Store) error { return tx.EraseUser(t.Context(), user.ID) }); err != nil {
+			t.Fatal(err)
+		}
+		if created, err := order("102"); !errors.Is(err, db.ErrNotFound) || created {
+			t.Errorf("an order: %v, %v; want ErrNotFound", created, err)
+		}
+		if created, err := s.CreateAvatar(t.Context(), user.ID, db.NewID(), 50); !errors.Is(err, db.ErrNotFound) || created {
+			t.Errorf("an upload: %v, %v; want ErrNotFound", created, err)
+		}
+		if err := s.SetUnionID(t.Context(), user.ID, "u-1"); !errors.Is(err, db.ErrNotFound) {
+			t.Errorf("a unionid: %v, want ErrNotFound", err)
+		}
+		kept, err := s.OrderByNumber(t.Context(), user.ID, "20260101_101")
+		if err != nil || kept.Remark != nil {
+			t.Errorf("the order it had: %+v, %v; want it kept, without what the user wrote", kept, err)
 		}
 	})
 }

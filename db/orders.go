@@ -69,11 +69,14 @@ func (s *Store) ClaimOrderNumber(ctx context.Context, number string, userID, ord
 }
 
 // CreateOrder adds an order with its items, in one transaction, unless the user has one under its idempotency key, and
-// reports whether it did.
+// reports whether it did; ErrNotFound when the account was deleted meanwhile.
 func (s *Store) CreateOrder(ctx context.Context, order *Order, items []*OrderItem) (created bool, err error) {
 	order.CreatedAt = s.now()
 	order.UpdatedAt = order.CreatedAt
 	err = s.InTx(ctx, func(tx *Store) error {
+		if _, err := tx.LockUser(ctx, order.UserID); err != nil {
+			return err
+		}
 		res, err := tx.db.NewInsert().Model(order).On("CONFLICT (user_id, idempotency_key) DO NOTHING").Returning("NULL").Exec(ctx)
 		n, err := affected("create order", res, err)
 		if err != nil || n == 0 {

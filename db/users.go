@@ -70,15 +70,21 @@ func (s *Store) RecordLogin(ctx context.Context, id uuid.UUID) (*User, error) {
 	return user, nil
 }
 
-// SetUnionID fills in the copy of a user's unionid when there is none yet.
+// SetUnionID fills in the copy of a user's unionid, unless there is another one; ErrNotFound when there is, or the user is
+// deleted.
 func (s *Store) SetUnionID(ctx context.Context, id uuid.UUID, unionID string) error {
-	_, err := s.db.NewUpdate().Model((*User)(nil)).
+	res, err := s.db.NewUpdate().Model((*User)(nil)).
 		Set("union_id = ?", unionID).
 		Set("updated_at = ?", s.now()).
 		Where("id = ?", id).
-		Where("union_id IS NULL").
+		Where("deleted_at IS NULL").
+		Where("union_id IS NULL OR union_id = ?", unionID).
 		Exec(ctx)
-	return wrap("set unionid", err)
+	n, err := affected("set unionid", res, err)
+	if err == nil && n == 0 {
+		return wrap("set unionid", ErrNotFound)
+	}
+	return err
 }
 
 // LockUser makes other transactions that change the user wait for the end of this one, and returns the user as it is
@@ -116,7 +122,11 @@ func (s *Store) EraseUser(ctx context.Context, id uuid.UUID) error {
 			return wrap("erase user", err)
 		}
 	}
-	_, err := s.db.NewUpdate().Model(&User{UpdatedAt: now, DeletedAt: now}).
+	_, err := s.db.NewUpdate().Model((*Order)(nil)).Set("remark = NULL").Where("user_id = ?", id).Exec(ctx) // people write addresses there
+	if err != nil {
+		return wrap("erase user", err)
+	}
+	_, err = s.db.NewUpdate().Model(&User{UpdatedAt: now, DeletedAt: now}).
 		Column("open_id", "union_id", "points", "nickname", "avatar_id", "avatar_url", "phone_sealed", "phone_subjects",
 			"last_login_at", "updated_at", "deleted_at").
 		Where("id = ?", id).

@@ -123,6 +123,9 @@ func describe(err error) (code ErrorCode, message string, extensions map[string]
 		} // of auth, of order, and our own
 		steps *auth.StepRequiredError
 	)
+	if errors.Is(err, order.ErrOwnerGone) {
+		err = &auth.UnauthenticatedError{Reason: auth.ReasonRevoked}
+	}
 	switch {
 	case errors.As(err, &steps):
 		return ErrorCodeAuthStepRequired, "This field needs a step the user has not taken yet.", map[string]any{"missingSteps": steps.Missing, "completedSteps": steps.Completed}

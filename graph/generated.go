@@ -886,8 +886,8 @@ type Mutation {
   ): AuthorizeProfilePayload @requireAuth
   """
   Gives the caller the phone number WeChat vouches for, and with it the step PHONE. Another number takes the place of a
-  former one; the same one again changes nothing. A code that was answered may be sent again for five minutes, in case
-  the answer was lost. Errors: PHONE_CODE_INVALID, PHONE_ALREADY_BOUND, SESSION_KEY_EXPIRED, ENCRYPTED_DATA_INVALID,
+  former one; the same one again changes nothing. A code that was answered may be sent again to the same server process for
+  five minutes, in case the answer was lost. Errors: PHONE_CODE_INVALID, PHONE_ALREADY_BOUND, SESSION_KEY_EXPIRED, ENCRYPTED_DATA_INVALID,
   WECHAT_UNAVAILABLE, SERVER_MISCONFIGURED, BAD_INPUT, RATE_LIMITED.
   """
   bindPhone(

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"wxpass/auth"
 	"wxpass/db"
 	"wxpass/graph"
 	"wxpass/keyring"
@@ -374,6 +375,80 @@ func TestDeletingAnAccountLeavesNothingOfItsOwner(t *testing.T) {
 		}
 		if n := a.events(t, g.User.ID)[db.EventAccountDeleted]; n != 1 {
 			t.Errorf("%d deletions on record, want 1", n)
+		}
+	})
+}
+
+func TestALoginBringsANumberToTodaysKeys(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		first := a.mustLogin(t, "openid-1")
+		a.bindPhone(t, first.Token, a.phoneCode("openid-1", number))
+		fresh := keyring.New("d2")
+		a.auth.DataKeys = append(keyring.Ring{fresh}, a.auth.DataKeys...)
+		a.mustLogin(t, "openid-1")
+		a.auth.DataKeys = keyring.Ring{fresh} // the old key is dropped
+		var b bound
+		got := a.do(t, a.mustLogin(t, "openid-1").Token, "{ me { id phone maskedPhone } }", nil)
+		got.field(t, "me", &b.User)
+		if b.User.Phone == nil || *b.User.Phone != number {
+			t.Errorf("the number: %s", got.text)
+		}
+		second := a.mustLogin(t, "openid-2")
+		if got := a.bindPhone(t, second.Token, a.phoneCode("openid-2", number)); got.code() != graph.ErrorCodePhoneAlreadyBound {
+			t.Errorf("somebody else binds it: %s", got.text)
+		}
+	})
+}
+
+func TestInstancesWithKeysInAnotherOrderDoNotLockEachOther(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		d1, d2 := a.auth.DataKeys[0], keyring.New("d2")
+		rings := []keyring.Ring{{d1, d2}, {d2, d1}}
+		var wait sync.WaitGroup
+		for i := range 12 {
+			service := &auth.Service{Store: a.store, WeChat: a.auth.WeChat, Tokens: a.issuer, DataKeys: rings[i%2],
+				TokenTTL: a.auth.TokenTTL, SessionMaxAge: a.auth.SessionMaxAge, Now: a.clock.Now, Log: a.auth.Log}
+			b := *a
+			b.auth = service
+			b.serve(graph.Options{Development: true, Now: a.clock.Now, Log: a.auth.Log})
+			openid := fmt.Sprint("openid-", i)
+			token := b.mustLogin(t, openid).Token
+			wait.Go(func() {
+				for range 6 {
+					got := b.bindPhone(t, token, "sim-"+number)
+					if code := got.code(); code != "" && code != graph.ErrorCodePhoneAlreadyBound {
+						t.Errorf("bind: %s", got.text)
+					}
+					b.do(t, token, "mutation { unbindPhone { user { id } } }", nil)
+				}
+			})
+		}
+		wait.Wait()
+		if strings.Contains(a.log.String(), "level=ERROR") {
+			t.Errorf("the log has errors:\n%s", a.log)
+		}
+	})
+}
+
+func TestANumberIsItsOwnersInEveryAppOfTheirs(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		loginTo := func(app, openid, unionid string) grant {
+			code := a.wechat.LoginAs(simulator.User{OpenID: openid, UnionID: unionid, AppID: app})
+			return a.granted(t, a.do(t, "", loginDocument, map[string]any{"code": code, "appId": app}))
+		}
+		here, there := simulator.DefaultApp().ID, a.otherApp.ID
+		mine := loginTo(here, "x-here", "u-x")
+		if got := a.bindPhone(t, mine.Token, "sim-"+number); got.code() != "" {
+			t.Fatal(got.text)
+		}
+		loginTo(there, "x-there", "u-x") // the owner comes to the second app
+		other := loginTo(there, "y-there", "u-y")
+		if got := a.bindPhone(t, other.Token, "sim-"+number); got.code() != graph.ErrorCodePhoneAlreadyBound {
+			t.Errorf("another account of the second app: %s", got.text)
+		}
+		a.do(t, mine.Token, "mutation { unbindPhone { user { id } } }", nil)
+		if got := a.bindPhone(t, other.Token, "sim-"+number); got.code() != "" {
+			t.Errorf("given up in the first app, it is not free in the second: %s", got.text)
 		}
 	})
 }

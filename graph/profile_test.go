@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"wxpass/db"
 	"wxpass/graph"
 	"wxpass/wechat/simulator"
@@ -61,6 +63,13 @@ func TestNicknames(t *testing.T) {
 		{"newline", "a\nb", ""},
 		{"turned around", "a\u202eb", ""},
 		{"placeholder", "微信用户", ""},
+		{"placeholder and an invisible character", "微信用户\u200d", ""},
+		{"placeholder in wide letters and spaces", "微信 用户", ""},
+		{"invisible", "\u200b", ""},
+		{"joiners alone", "\u200d\u200c", ""},
+		{"a blank that counts as a letter", "\u3164", ""},
+		{"soft hyphen", "a\u00adb", ""},
+		{"32 composed syllables sent apart", norm.NFD.String(strings.Repeat("각", 32)), strings.Repeat("각", 32)},
 	}
 	each(t, func(t *testing.T, a *api) {
 		g := a.mustLogin(t, "openid-1")

@@ -24,6 +24,8 @@ import (
 var (
 	// ErrKeyReused says that an idempotency key came with other content than before.
 	ErrKeyReused = errors.New("order: idempotency key reused with other content")
+	// ErrOwnerGone says that the account was deleted while it ordered.
+	ErrOwnerGone = errors.New("order: owner deleted meanwhile")
 	// ErrNotCancellable says that an order is paid, and cannot be cancelled any more.
 	ErrNotCancellable = errors.New("order: cannot be cancelled any more")
 )
@@ -100,6 +102,9 @@ func (s *Service) Create(ctx context.Context, owner Owner, in Input) (*db.Order,
 		return nil, fmt.Errorf("order: number: %w", err)
 	}
 	created, err := s.Store.CreateOrder(ctx, order, items)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, ErrOwnerGone
+	}
 	if err != nil {
 		return nil, fmt.Errorf("order: create: %w", err)
 	}

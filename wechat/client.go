@@ -37,7 +37,8 @@ type Client struct {
 	// HTTP defaults to a client over NewTransport. One given here should be built on NewTransport too, for the reason
 	// told there. Redirects are not followed in either case: a redirect would carry the secret elsewhere.
 	HTTP *http.Client
-	// Timeout bounds a whole call, with all that it fetches on the way; defaults to 4 s.
+	// Timeout bounds each request to WeChat; defaults to 4 s. A call that needs a credential may take two of it, and more
+	// when WeChat wants it repeated.
 	Timeout time.Duration
 	// Credentials shares the app's credential with other instances; defaults to memory of this Client's own.
 	Credentials CredentialStore

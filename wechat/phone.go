@@ -43,8 +43,6 @@ func (c *Client) PhoneNumber(ctx context.Context, code, openID string) (*Phone, 
 	var reply struct {
 		Info PhoneInfo `json:"phone_info"`
 	}
-	ctx, cancel := c.deadline(ctx)
-	defer cancel()
 	if err := c.authorized(ctx, path, body, &reply); err != nil {
 		return nil, err
 	}

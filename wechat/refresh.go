@@ -27,11 +27,11 @@ func (c *Client) authorized(ctx context.Context, path string, body, reply any) e
 	var err error
 	for range 2 {
 		var credential Credential
-		if credential, err = c.credential(ctx, rejected); err != nil {
+		if credential, err = c.timelyCredential(ctx, rejected); err != nil {
 			return err
 		}
 		query := url.Values{"access_token": {string(credential.Value)}}
-		err = twice(ctx, overloaded, func() error { return c.call(ctx, http.MethodPost, path, query, body, reply) })
+		err = twice(ctx, overloaded, func() error { return c.timelyCall(ctx, path, query, body, reply) })
 		if !refusesCredential(err) {
 			return err
 		}
@@ -41,6 +41,20 @@ func (c *Client) authorized(ctx context.Context, path string, body, reply any) e
 		e.class, e.Message = ErrUnavailable, "WeChat refuses the credential it has just given; another program may be replacing it"
 	}
 	return err
+}
+
+// timelyCredential and timelyCall have each the whole Timeout: a slow credential must not cost the code that waits for it,
+// which is spent when its call breaks off.
+func (c *Client) timelyCredential(ctx context.Context, rejected Secret) (Credential, error) {
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	return c.credential(ctx, rejected)
+}
+
+func (c *Client) timelyCall(ctx context.Context, path string, query url.Values, body, reply any) error {
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	return c.call(ctx, http.MethodPost, path, query, body, reply)
 }
 
 // refusesCredential reports whether a business call failed for want of a valid credential.
