@@ -58,5 +58,5 @@ audit: ## hold a server of its own to GraphQL over HTTP, all 61 checks of graphq
 	@node $(AUDIT)/audit.mjs $(AUDIT)/node_modules/wxpass
 
 fuzz: ## a minute of random requests, and one of random documents
-	go test -run '^$$' -fuzz FuzzTransport -fuzztime 60s ./graph
-	go test -run '^$$' -fuzz FuzzDocument -fuzztime 60s ./graph
+	go test -run '^$$' -fuzz FuzzTransport -fuzztime 60s -fuzzminimizetime 100x ./graph
+	go test -run '^$$' -fuzz FuzzDocument -fuzztime 60s -fuzzminimizetime 100x ./graph

@@ -77,6 +77,7 @@ type limitConfig struct {
 	MaxAliases    int `env:"MAX_ALIASES" default:"15" help:"Aliases of an operation at most."`
 	MaxDirectives int `env:"MAX_DIRECTIVES" default:"50" help:"Directives of an operation at most."`
 	MaxFields     int `env:"MAX_FIELDS" default:"500" help:"Fields of a document at most, fragments expanded."`
+	MaxFragments  int `env:"MAX_FRAGMENTS" default:"50" help:"Fragments of a document at most."`
 	MaxRepeats    int `env:"MAX_REPEATS" default:"30" help:"Times a document may ask for one place in the answer at most."`
 	MaxNodes      int `env:"MAX_NODES" default:"1000" help:"Objects in the lists of an answer at most."`
 }

@@ -24,6 +24,7 @@ type Limits struct {
 	MaxAliases    int // 15
 	MaxDirectives int // 50
 	MaxFields     int // fields and fragments; 500
+	MaxFragments  int // fragments defined: validation compares each with each; 50
 	MaxRepeats    int // times one place in the answer is asked for: validation compares each with each; 30
 	MaxNodes      int // objects in the answer's lists, by the `first` of each; 1000
 }
@@ -38,6 +39,7 @@ func (l Limits) withDefaults() Limits {
 		MaxAliases:    cmp.Or(l.MaxAliases, 15),
 		MaxDirectives: cmp.Or(l.MaxDirectives, 50),
 		MaxFields:     cmp.Or(l.MaxFields, 500),
+		MaxFragments:  cmp.Or(l.MaxFragments, 50),
 		MaxRepeats:    cmp.Or(l.MaxRepeats, 30),
 		MaxNodes:      cmp.Or(l.MaxNodes, 1000),
 	}
@@ -111,25 +113,34 @@ func (b budget) MutateOperationParameters(ctx context.Context, params *graphql.R
 // check finds what in doc is over its limit. Fields are those of all operations, since all are validated, and of the
 // fragments that nobody uses; the rest is for each operation.
 func (b budget) check(doc *ast.QueryDocument) error {
+	if len(doc.Fragments) > b.limits.MaxFragments {
+		return &TooComplexError{"fragments", b.limits.MaxFragments}
+	}
 	t := tally{fragments: doc.Fragments, known: map[string]*cost{}}
-	var sets []cost
+	var (
+		costs []cost
+		roots []ast.SelectionSet // what they are of
+	)
 	for _, o := range doc.Operations {
 		one := t.set(o.SelectionSet)
 		one.directives = add(one.directives, len(o.Directives))
 		for _, v := range o.VariableDefinitions {
 			one.directives = add(one.directives, len(v.Directives))
 		}
-		sets = append(sets, one)
+		costs, roots = append(costs, one), append(roots, o.SelectionSet)
 	}
 	for _, f := range doc.Fragments {
-		if t.known[f.Name] == nil {
-			unused := t.fragment(f.Name)
-			unused.width = 0
-			sets = append(sets, unused)
+		if t.known[f.Name] != nil && doc.Fragments.ForName(f.Name) == f {
+			continue
 		}
+		// Nothing spreads this one, or another one of its name comes first.
+		one := t.set(f.SelectionSet)
+		one.width = 0
+		one.directives = add(one.directives, len(f.Directives))
+		costs, roots = append(costs, one), append(roots, f.SelectionSet)
 	}
 	var fields, introspection int
-	for _, one := range sets {
+	for _, one := range costs {
 		fields, introspection = add(fields, one.fields), add(introspection, one.introspection)
 		if introspection > 0 && !b.introspection {
 			return errIntrospectionOff
@@ -151,7 +162,7 @@ func (b budget) check(doc *ast.QueryDocument) error {
 			}
 		}
 	}
-	return b.checkRepeats(doc)
+	return b.checkRepeats(doc, roots)
 }
 
 // cost is what a selection set comes to.
@@ -248,7 +259,7 @@ type place struct {
 // checkRepeats finds the place that is asked for most. It walks a fragment wherever it is spread, so it is for documents
 // whose fields were found few; only circles of fragments, which were counted once, can make it walk more. Validation compares what is in an inline
 // fragment once more for each that is around it, so it counts as often.
-func (b budget) checkRepeats(doc *ast.QueryDocument) error {
+func (b budget) checkRepeats(doc *ast.QueryDocument, roots []ast.SelectionSet) error {
 	steps, within := b.limits.MaxFields+maxIntrospectionFields, map[string]bool{}
 	var walk func(at *place, selections ast.SelectionSet, weight int) error
 	walk = func(at *place, selections ast.SelectionSet, weight int) (err error) {
@@ -278,8 +289,8 @@ func (b budget) checkRepeats(doc *ast.QueryDocument) error {
 		}
 		return nil
 	}
-	for _, o := range doc.Operations {
-		if err := walk(&place{}, o.SelectionSet, 1); err != nil {
+	for _, r := range roots {
+		if err := walk(&place{}, r, 1); err != nil {
 			return err
 		}
 	}

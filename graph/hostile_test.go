@@ -52,6 +52,13 @@ func corpus() []hostile {
 		{name: "fragments 2^27, aliased", body: query(strings.ReplaceAll(bomb(27, "a:order{...F%d} b:order{...F%d}"), "on User", "on Query")), want: tooComplex, limit: "fields"},
 		{name: "fragments nobody uses", body: query("{__typename}" + bomb(27, "...F%d ...F%d")[len("{me{...F0}}"):]), want: tooComplex, limit: "fields"},
 		{name: "fragments without a field 2^27", body: query(strings.Replace(bomb(27, "...F%d ...F%d"), "{id}", "{...F0}", 1)), want: tooComplex, limit: "fields"},
+		{name: "repeats in a fragment nobody uses", body: query("{__typename}fragment A on User{" + strings.Repeat("id ", 480) + "}"), want: tooComplex, limit: "repeats"},
+		{name: "repeats in a fragment behind its namesake", body: query("{...A}fragment A on Query{__typename}fragment A on User{" + strings.Repeat("id ", 480) + "}"), want: tooComplex, limit: "repeats"},
+		{name: "fields in fragments of one name", body: query("{...A}fragment A on Query{me{id}}" + strings.Repeat("fragment A on Query{"+strings.Repeat("me ", 28)+"}", 20)), want: tooComplex, limit: "fields"},
+		{name: "fragments nobody uses, that share one", body: query("{__typename}" + numbered(14, "fragment U%d on User{...S}") + "fragment S on User{" + userFields + userFields + "}"), want: noFit},
+		{name: "110 fragments", body: query("{me{" + numbered(110, "...F%d ") + "}}" + numbered(110, "fragment F%d on User{x%d}")), want: tooComplex, limit: "fragments"},
+		{name: "50 fragments, each its own fields", body: query("{me{" + numbered(50, "...F%d ") + "}}" + numbered(50, "fragment F%d on User{a%d b%d c%d d%d e%d f%d g%d}")), want: noFit},
+		{name: "50 fragments, each with the later ones", body: query("{me{...F0 " + numbered(49, "...F%d ") + "}}" + numbered(49, "fragment F%d on User{a%d b%d ...L}") + "fragment L on User{id}"), want: tooComplex, limit: "repeats"},
 		{name: "fragments in a circle", body: query("{me{...A}}fragment A on User{id ...B}fragment B on User{...A}"), want: noFit},
 		{name: "fragments that are all in all", body: query("{me{...F0}}" + numbered(18, "fragment F%d on User{"+numbered(18, "...F%d ")+"}")), want: tooComplex, limit: "fields"},
 		{name: "a fragment that is not there", body: query("{me{...Nowhere}}"), want: noFit},
@@ -298,12 +305,13 @@ func TestALimitIsASetting(t *testing.T) {
 		beyond string
 		limit  string
 	}{
-		{graph.Limits{MaxTokens: 5}, "{me{id}}"[:0] + "{__typename}", "{me{id}}", "tokens"},
+		{graph.Limits{MaxTokens: 5}, "{__typename}", "{me{id}}", "tokens"},
 		{graph.Limits{MaxDepth: 2}, "{me{id}}", "{myOrders{pageInfo{hasNextPage}}}", "depth"},
 		{graph.Limits{MaxRootFields: 1}, "{me{id}}", "{me{id} __typename}", "rootFields"},
 		{graph.Limits{MaxAliases: 1}, "{a:__typename}", "{a:__typename b:__typename}", "aliases"},
 		{graph.Limits{MaxDirectives: 1}, "{__typename @skip(if:false)}", "{...@skip(if:false){__typename @skip(if:false)}}", "directives"},
 		{graph.Limits{MaxFields: 2}, "{me{id}}", "{me{...F}}fragment F on User{id}", "fields"},
+		{graph.Limits{MaxFragments: 1}, "{...A}fragment A on Query{__typename}", "{...A}fragment A on Query{...B}fragment B on Query{__typename}", "fragments"},
 		{graph.Limits{MaxRepeats: 2}, "{me{id id}}", "{me{id}me{id id}}", "repeats"},
 		{graph.Limits{MaxNodes: 10}, "{products(first:10){edges{cursor}}}", "{products{edges{cursor}}}", "nodes"},
 		{graph.Limits{MaxBody: 30}, "{__typename}", "{__typename                     }", "body"},
