@@ -25,8 +25,9 @@ const (
 	quality  = 85
 
 	// maxDecode is the most memory, in bytes, that one picture may take while it is decoded: two bytes for each pixel of
-	// the largest, which is enough for any GIF, any PNG, and any ordinary JPEG. So little, because the memory of the
-	// picture before may not have gone back to the system yet: both together stay under 64 MiB.
+	// the largest. That is enough for any GIF and PNG, and for the JPEGs that cameras make, which have fewer samples of
+	// colour than of light; one with all of them may have 11 megapixels, a progressive one 4. So little, because the
+	// memory of the picture before may not have gone back to the system yet: both together stay under 64 MiB.
 	maxDecode = 32 << 20
 	// smallDecode is what several pictures may take each at the same time. One that takes more is decoded alone.
 	smallDecode = 8 << 20

@@ -32,7 +32,11 @@ const run = async (operation, want) => {
   if (shots) await page.screenshot({ path: path.join(shots, `${operation}.png`) })
   console.log('ok', operation)
 }
-const tab = (name) => page.locator('.graphiql-tab-button', { hasText: name }).click()
+// tab goes to another tab, and gives GraphiQL the moment it takes to see which operations there are.
+const tab = async (name) => {
+  await page.locator('.graphiql-tab-button', { hasText: name }).click()
+  await page.waitForTimeout(1500)
+}
 
 try {
   await page.goto(url)
@@ -50,7 +54,7 @@ try {
   await tab('Sessions')
   await run('Sessions', '"current": true')
 } catch (fault) {
-  faults.push(String(fault))
+  faults.push(String(fault), await page.locator('.result-window').innerText())
 }
 await browser.close()
 for (const fault of faults) console.error('not ok', fault)
