@@ -47,7 +47,7 @@ browser: playground ## walk through GraphiQL in headless Chromium, against a ser
 	go build -o .browser/wxpass .
 	@cd .browser && rm -rf data && { ADDR=127.0.0.1:18080 LOG_LEVEL=warn ./wxpass >/dev/null 2>&1 & pid=$$!; \
 		for i in 1 2 3 4 5 6 7 8 9 10; do curl -sf http://127.0.0.1:18080/readyz >/dev/null && break; sleep 0.5; done; \
-		node ../$(PLAYGROUND)/browser.mjs http://127.0.0.1:18080 .; code=$$?; kill $$pid; exit $$code; }
+		node ../$(PLAYGROUND)/browser.mjs http://127.0.0.1:18080 .; code=$$?; kill $$pid; wait $$pid; exit $$code; }
 
 race: ## all tests under the race detector
 	go test -race ./...

@@ -41,6 +41,7 @@ const tab = async (name) => {
 try {
   await page.goto(url)
   await page.waitForSelector('.graphiql-execute-button')
+  await tab('login')
   await run('Login', '"token"')
   await run('Me', '"displayName"')
   await page.getByText('logged in as').waitFor()
