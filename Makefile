@@ -3,9 +3,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 PLAYGROUND  := graph/playground
 AUDIT       := audit
+MINIPROGRAM := miniprogram
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate playground fmt lint vuln race browser audit fuzz
+.PHONY: help run test check generate playground fmt lint vuln race browser audit fuzz miniprogram
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,11 +16,19 @@ run: playground ## run the server, with nothing configured
 
 test: ## all tests; the PostgreSQL half needs PostgreSQL installed or TEST_DATABASE_URL
 	go test ./...
+	$(MAKE) miniprogram
 
 check: playground generate-diff fmt lint vuln audit race browser ## everything CI does besides the tests
 
-generate: ## write the code that comes from schema.graphqls
+generate: $(MINIPROGRAM)/node_modules/.package-lock.json ## write the code that comes from schema.graphqls
 	go tool gqlgen generate
+	npm run --silent --prefix $(MINIPROGRAM) generate
+
+miniprogram: $(MINIPROGRAM)/node_modules/.package-lock.json ## the Mini Program package: types and tests
+	npm test --silent --prefix $(MINIPROGRAM)
+
+$(MINIPROGRAM)/node_modules/.package-lock.json: $(MINIPROGRAM)/package-lock.json
+	npm ci --silent --prefix $(MINIPROGRAM)
 
 playground: $(PLAYGROUND)/assets/LICENSES.txt ## install GraphiQL's files, so that it works without a network
 
@@ -29,7 +38,7 @@ $(PLAYGROUND)/assets/LICENSES.txt: $(PLAYGROUND)/package-lock.json $(PLAYGROUND)
 
 .PHONY: generate-diff
 generate-diff: generate ## fail when generated code is not what the schema makes
-	git diff --exit-code -- graph
+	git diff --exit-code -- graph $(MINIPROGRAM)/src/sdk.ts $(MINIPROGRAM)/trusted-documents.json
 
 fmt: ## fail on unformatted Go
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

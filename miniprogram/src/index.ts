@@ -1,0 +1,6 @@
+export { createClient, getClient, newIdempotencyKey, type Client, type ClientOptions, type RequestOptions } from './client'
+export { messageFor, WxpassError, type Code, type GraphQLErrorItem, type Language, type Texts } from './errors'
+export { Status } from './status'
+export type { MustAuth, Present } from './auth'
+export type { Uploaded } from './upload'
+export * from './sdk'
