@@ -6,7 +6,7 @@ AUDIT       := audit
 MINIPROGRAM := miniprogram
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate playground fmt lint vuln race browser audit fuzz miniprogram
+.PHONY: help run test check generate playground fmt lint vuln race browser audit fuzz miniprogram demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ test: ## all tests; the PostgreSQL half needs PostgreSQL installed or TEST_DATAB
 	go test ./...
 	$(MAKE) miniprogram
 
-check: playground generate-diff fmt lint vuln audit race browser ## everything CI does besides the tests
+check: playground generate-diff fmt lint vuln audit race browser demo ## everything CI does besides the tests
 
 generate: $(MINIPROGRAM)/node_modules/.package-lock.json ## write the code that comes from schema.graphqls
 	go tool gqlgen generate
@@ -38,7 +38,8 @@ $(PLAYGROUND)/assets/LICENSES.txt: $(PLAYGROUND)/package-lock.json $(PLAYGROUND)
 
 .PHONY: generate-diff
 generate-diff: generate ## fail when generated code is not what the schema makes
-	git diff --exit-code -- graph $(MINIPROGRAM)/src/sdk.ts $(MINIPROGRAM)/trusted-documents.json
+	git add --intent-to-add -- $(MINIPROGRAM)/demo/miniprogram_npm
+	git diff --exit-code -- graph $(MINIPROGRAM)/src/sdk.ts $(MINIPROGRAM)/trusted-documents.json $(MINIPROGRAM)/demo/miniprogram_npm
 
 fmt: ## fail on unformatted Go
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -57,6 +58,9 @@ browser: playground ## walk through GraphiQL in headless Chromium, against a ser
 	@cd .browser && rm -rf data && { ADDR=127.0.0.1:18080 LOG_LEVEL=warn ./wxpass >/dev/null 2>&1 & pid=$$!; \
 		for i in 1 2 3 4 5 6 7 8 9 10; do curl -sf http://127.0.0.1:18080/readyz >/dev/null && break; sleep 0.5; done; \
 		node ../$(PLAYGROUND)/browser.mjs http://127.0.0.1:18080 .; code=$$?; kill $$pid; wait $$pid; exit $$code; }
+
+demo: $(MINIPROGRAM)/node_modules/.package-lock.json ## walk through the Mini Program in headless Chromium, against a server of its own
+	npm run --silent --prefix $(MINIPROGRAM) check:browser
 
 race: ## all tests under the race detector
 	go test -race ./...

@@ -1,7 +1,7 @@
 import { Auth, presentPopup, type MustAuth, type Present } from './auth'
 import { messageFor, WxpassError, type Language, type Texts } from './errors'
 import { errorOf, nothingRan, onlyReads, send, type Transport } from './graphql'
-import { documents, getSdk, type Doc, type LogoutScope, type MeFragment, type Sdk } from './sdk'
+import { getSdk, type Doc, type LogoutScope, type MeFragment, type Sdk } from './sdk'
 import { Session } from './session'
 import { upload, type Uploaded } from './upload'
 
@@ -22,6 +22,11 @@ export interface ClientOptions {
   renewBefore?: number
   /** How many re-logins within windowMs, after which there is none for windowMs; 3 in five minutes by default. */
   fuse?: { limit?: number; windowMs?: number }
+  /**
+   * Codes to send in place of WeChat's, for a server in development that plays WeChat itself: `sim-NAME` and
+   * `sim-+86…`. Leave it out for the real WeChat.
+   */
+  simulate?: { login?: string; phone?: string }
   /** What asks the user for steps; the `<auth-popup>` of the page on top by default. */
   present?: Present
   /** The id of that popup; `auth-popup` by default. */
@@ -69,6 +74,8 @@ export interface Client {
   /** What to tell people about an error. */
   messageFor(error: unknown): string
   readonly language: Language
+  /** The code to bind a phone with, from what the phone button said; undefined when it gave none. */
+  phoneCode(detail: { code?: string; errMsg?: string; errno?: number }): string | undefined
   /** The parts components use. */
   session: Session
   auth: Auth
@@ -94,6 +101,7 @@ export function createClient(options: ClientOptions): Client {
     renewBefore: options.renewBefore ?? 24 * 60 * 60 * 1000,
     fuse: { limit: options.fuse?.limit ?? 3, windowMs: options.fuse?.windowMs ?? 5 * 60 * 1000 },
     timeout,
+    loginCode: options.simulate?.login,
     send: (doc, variables, token) => send(transport, doc, variables, token),
   })
 
@@ -162,6 +170,10 @@ export function createClient(options: ClientOptions): Client {
     status: { login: session.status, auth: auth.status },
     messageFor: (error) => messageFor(error, language, options.texts),
     language,
+    phoneCode: ({ code, errMsg = '', errno }) => {
+      const simulated = options.simulate?.phone
+      return simulated && errno !== 1400001 && !/deny|cancel|privacy/i.test(errMsg) ? simulated : code
+    },
     session,
     auth,
   }
@@ -182,5 +194,3 @@ export function newIdempotencyKey(): string {
   const random = () => Math.random().toString(36).slice(2, 12)
   return `${Date.now().toString(36)}-${random()}${random()}`
 }
-
-export { documents }

@@ -1,0 +1,30 @@
+"use strict";
+Object.defineProperty(exports, "__esModule", { value: true });
+exports.words = void 0;
+const zh = {
+    chooseAvatar: '选择头像',
+    nickname: '昵称',
+    nicknameHint: '请输入昵称',
+    nicknameMissing: '请填写昵称',
+    saveProfile: '保存',
+    bindPhone: '手机号快捷登录',
+    userTitle: '完善资料',
+    phoneTitle: '绑定手机号',
+    done: '已完成授权',
+    cancel: '暂不授权',
+};
+const en = {
+    chooseAvatar: 'Choose avatar',
+    nickname: 'Nickname',
+    nicknameHint: 'Your nickname',
+    nicknameMissing: 'Please enter a nickname.',
+    saveProfile: 'Save',
+    bindPhone: 'Use my phone number',
+    userTitle: 'Your profile',
+    phoneTitle: 'Your phone number',
+    done: 'All done',
+    cancel: 'Not now',
+};
+/** The components' own words. */
+const words = (language) => (language === 'en' ? en : zh);
+exports.words = words;

@@ -1,0 +1,5 @@
+Page({
+  on(e) {
+    globalThis.events.push({ type: e.type, detail: e.detail })
+  },
+})
