@@ -49,11 +49,17 @@ export interface RequestOptions {
   safe?: boolean
 }
 
+/** The part of graphql-codegen's TypedDocumentString that is needed. */
+export interface TypedDocument<R, V> {
+  toString(): string
+  __apiType?: (variables: V) => R
+}
+
 export interface Client {
   /** One typed function for each operation. */
   sdk: Sdk<RequestOptions>
-  /** Sends a document of your own. */
-  request<R, V>(doc: Doc<R, V>, variables?: V, options?: RequestOptions): Promise<R>
+  /** Sends a document of your own: text, or what graphql-codegen makes with `documentMode: string`. */
+  request<R, V>(doc: Doc<R, V> | TypedDocument<R, V>, variables?: V, options?: RequestOptions): Promise<R>
   /** Logs in anew; one login at a time. */
   login(): Promise<void>
   /** Logs in unless there is a token that counts. */
@@ -106,7 +112,8 @@ export function createClient(options: ClientOptions): Client {
   })
 
   /** Whatever happens, a request is sent again at most once for each of: lost answer, refused token, missing step. */
-  async function request<R, V>(doc: Doc<R, V>, variables?: V, o: RequestOptions = {}): Promise<R> {
+  async function request<R, V>(document: Doc<R, V> | TypedDocument<R, V>, variables?: V, o: RequestOptions = {}): Promise<R> {
+    const doc = document.toString() as Doc<R, V> // one string: the bridge must not see a String object
     const reads = onlyReads(doc)
     const safe = o.safe ?? (reads || keyed(variables))
     let resent = false

@@ -30,7 +30,7 @@ export function send<R, V>(transport: Transport, doc: Doc<R, V>, variables: V | 
       method: 'POST',
       timeout: transport.timeout,
       header,
-      data: JSON.stringify({ query: String(doc), variables }), // one string: the bridge must not see a String object
+      data: JSON.stringify({ query: doc, variables }),
       success: (res) => {
         try {
           resolve(read<R>(res.data, res.statusCode))

@@ -1,4 +1,4 @@
-export { createClient, getClient, newIdempotencyKey, type Client, type ClientOptions, type RequestOptions } from './client'
+export { createClient, getClient, newIdempotencyKey, type Client, type ClientOptions, type RequestOptions, type TypedDocument } from './client'
 export { messageFor, WxpassError, type Code, type GraphQLErrorItem, type Language, type Texts } from './errors'
 export { Status } from './status'
 export type { MustAuth, Present } from './auth'

@@ -34,9 +34,10 @@ function createClient(options) {
         send: (doc, variables, token) => (0, graphql_1.send)(transport, doc, variables, token),
     });
     /** Whatever happens, a request is sent again at most once for each of: lost answer, refused token, missing step. */
-    async function request(doc, variables, o = {}) {
+    async function request(document, variables, o = {}) {
         var _a;
         var _b, _c, _d;
+        const doc = document.toString(); // one string: the bridge must not see a String object
         const reads = (0, graphql_1.onlyReads)(doc);
         const safe = (_b = o.safe) !== null && _b !== void 0 ? _b : (reads || keyed(variables));
         let resent = false;

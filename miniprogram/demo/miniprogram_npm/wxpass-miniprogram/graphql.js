@@ -22,7 +22,7 @@ function send(transport, doc, variables, token) {
             method: 'POST',
             timeout: transport.timeout,
             header,
-            data: JSON.stringify({ query: String(doc), variables }), // one string: the bridge must not see a String object
+            data: JSON.stringify({ query: doc, variables }),
             success: (res) => {
                 try {
                     resolve(read(res.data, res.statusCode));
