@@ -55,6 +55,9 @@ func openS3(o Options) (*s3, error) {
 	if o.AccessKeyID == "" || o.SecretAccessKey == "" {
 		return nil, errors.New("s3: the access key or its secret is missing")
 	}
+	if lookup == minio.BucketLookupAuto && strings.HasSuffix(endpoint.Hostname(), ".myqcloud.com") {
+		lookup = minio.BucketLookupDNS // Tencent's buckets since 2024 take nothing else (tencentcloud.com/document/product/436/57456)
+	}
 	client, err := minio.New(endpoint.Host, &minio.Options{
 		Creds:        credentials.NewStaticV4(o.AccessKeyID, o.SecretAccessKey, o.SessionToken),
 		Secure:       endpoint.Scheme == "https",
@@ -76,7 +79,7 @@ func (s *s3) put(ctx context.Context, name string, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, s3Timeout)
 	defer cancel()
 	_, err := s.client.Client.PutObject(ctx, s.bucket, s.prefix+name, bytes.NewReader(data), int64(len(data)),
-		minio.PutObjectOptions{ContentType: contentType, DisableMultipart: true})
+		minio.PutObjectOptions{ContentType: contentType, DisableMultipart: true, SendContentMd5: true}) // the one sum that all services know
 	return err
 }
 

@@ -370,3 +370,25 @@ func TestOpenNamesTheFaultAndNoSecret(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereTheNameOfABucketStands(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{
+		"": "https://avatars.s3.dualstack.us-east-1.amazonaws.com/id.jpg",
+		"?region=cn-north-1&endpoint=https://s3.cn-north-1.amazonaws.com.cn":             "https://avatars.s3.dualstack.cn-north-1.amazonaws.com.cn/id.jpg",
+		"?region=ap-guangzhou&endpoint=https://cos.ap-guangzhou.myqcloud.com":            "https://avatars.cos.ap-guangzhou.myqcloud.com/id.jpg",
+		"?region=oss-cn-hangzhou&endpoint=https://oss-cn-hangzhou.aliyuncs.com":          "https://avatars.oss-cn-hangzhou.aliyuncs.com/id.jpg",
+		"?endpoint=http://127.0.0.1:9000":                                                "http://127.0.0.1:9000/avatars/id.jpg",
+		"?region=ap-guangzhou&endpoint=https://cos.ap-guangzhou.myqcloud.com&style=path": "https://cos.ap-guangzhou.myqcloud.com/avatars/id.jpg",
+		"?endpoint=https://s3.example&style=host":                                        "https://avatars.s3.example/id.jpg",
+	} {
+		w := open1(t, Options{URL: "s3://avatars" + query, AccessKeyID: "id", SecretAccessKey: "very-secret"})
+		address, err := w.keep.(*s3).client.PresignedGetObject(t.Context(), "avatars", "id.jpg", time.Minute, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _, _ := strings.Cut(address.String(), "?"); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+}
