@@ -15,12 +15,24 @@ import (
 	"github.com/uptrace/bun/driver/pgdriver"
 )
 
-// startPrivate starts a PostgreSQL server of our own on a free loopback port, its data in a temporary folder, and
-// returns its URL and how to end it.
+// startPrivate starts a PostgreSQL server of our own on a free loopback port and returns its URL and how to end it. A
+// port that was free may be taken before the server has it, when many tests start at once: then another is tried.
+func startPrivate() (dsn string, stop func(), err error) {
+	for range 5 {
+		if dsn, stop, err = tryPrivate(); !errors.Is(err, errEnded) {
+			break
+		}
+	}
+	return dsn, stop, err
+}
+
+var errEnded = errors.New("it ended at once")
+
+// tryPrivate starts a server, its data in a temporary folder.
 //
 // A shell holds it: it waits for the end of its standard input, which comes when the test program ends, however it
 // ends, and then stops the server. So no server outlives a test program that was killed.
-func startPrivate() (dsn string, stop func(), err error) {
+func tryPrivate() (dsn string, stop func(), err error) {
 	bin, err := binaries()
 	if err != nil {
 		return "", nil, err
@@ -33,11 +45,11 @@ func startPrivate() (dsn string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	script := fmt.Sprintf(`cd %[1]q && %[2]q/initdb -D data -U wxpass -A trust --no-sync -E UTF8 --locale=C >initdb.log 2>&1 || { cat initdb.log; exit 1; }
+	script := fmt.Sprintf(`exec 3<&0; cd %[1]q && %[2]q/initdb -D data -U wxpass -A trust --no-sync -E UTF8 --locale=C >initdb.log 2>&1 || { cat initdb.log; exit 1; }
 %[2]q/postgres -D data -k %[1]q -c listen_addresses=127.0.0.1 -p %[3]d -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 >postgres.log 2>&1 </dev/null &
 pid=$!
-read -r _
-kill -INT $pid; wait $pid`, dir, bin, port)
+{ read -r _ <&3; kill -INT $pid; } >/dev/null 2>&1 &
+wait $pid || { tail -n 3 postgres.log; exit 1; }`, dir, bin, port)
 
 	cmd, err := asOrdinaryUser(dir, script)
 	if err != nil {
@@ -122,7 +134,7 @@ func await(dsn string, ended <-chan struct{}) error {
 		}
 		select {
 		case <-ended:
-			return errors.New("it ended at once")
+			return errEnded
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
