@@ -186,7 +186,7 @@ func (s *Service) openSession(ctx context.Context, userID uuid.UUID, wx *exchang
 		if err := tx.SaveSessionKey(ctx, key); err != nil {
 			return err
 		}
-		if err := s.renewPhone(ctx, tx, session.User); err != nil {
+		if err := s.renewPhone(ctx, tx, session.User, wx.appID); err != nil {
 			return err
 		}
 		if err := tx.DeleteEndedSessions(ctx, userID); err != nil {

@@ -242,7 +242,8 @@ func claimPhone(ctx context.Context, tx *db.Store, userID uuid.UUID, subjects []
 
 // renewPhone brings a user's number, at a login, to today's data keys and to the app logged in to: sealed anew and claimed
 // under each key. A number claimed there by another account meanwhile stays as it is; that is for an operator to look at.
-func (s *Service) renewPhone(ctx context.Context, tx *db.Store, user *db.User) error {
+// Nearly always all is as it should be: then it takes one read, and the login stays on the user's shard.
+func (s *Service) renewPhone(ctx context.Context, tx *db.Store, user *db.User, appID string) error {
 	number, err := s.Phone(user)
 	if errors.Is(err, keyring.ErrUnknownKey) { // sealed under a key that was dropped
 		s.Log.ErrorContext(ctx, "a phone number cannot be read: its data key was dropped", "user", user.ID)
@@ -255,6 +256,13 @@ func (s *Service) renewPhone(ctx context.Context, tx *db.Store, user *db.User) e
 	if err != nil {
 		return err
 	}
+	former := strings.Fields(user.PhoneSubjects)
+	if slices.Equal(former, subjects) {
+		owner, err := tx.IdentityOwner(ctx, db.PhoneIdentity(appID, subjects[0]))
+		if owner == user.ID || err != nil && !errors.Is(err, db.ErrNotFound) {
+			return err
+		}
+	}
 	mine, err := claimPhone(ctx, tx, user.ID, subjects)
 	if err != nil {
 		return err
@@ -263,7 +271,6 @@ func (s *Service) renewPhone(ctx context.Context, tx *db.Store, user *db.User) e
 		s.Log.WarnContext(ctx, "an account's phone number is claimed by another account in one of its apps", "user", user.ID)
 		return nil
 	}
-	former := strings.Fields(user.PhoneSubjects)
 	if slices.Equal(former, subjects) {
 		return nil
 	}

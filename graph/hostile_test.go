@@ -177,7 +177,8 @@ func (h hostile) request() *http.Request {
 // measure sends h some times; the least is what it costs, the rest is the machine's other business.
 func (h hostile) measure(handler http.Handler) (took time.Duration, allocated uint64) {
 	took, allocated = time.Hour, 1<<62
-	for i := range 5 {
+	const noisy = 20 * time.Millisecond
+	for i := 0; i < 5 || took > noisy && i < 25; i++ { // a machine that stalls is asked again; what is slow stays slow
 		again := h // as a new document
 		again.body = strings.Replace(h.body, `"query":"`, `"query":"`+strings.Repeat(" ", i+1), 1)
 		r := again.request()
