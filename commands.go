@@ -101,6 +101,19 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 	return server.Shutdown(patience)
 }
 
+// serveAside serves beside the server proper, and beyond the end of the program's context, until stop is called.
+func serveAside(p *program, listener net.Listener, handler http.Handler, failed func(error)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(p.ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := serveUntil(ctx, listener, handler); err != nil {
+			failed(err)
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
 type schemaCommand struct{}
 
 // Run prints the schema.

@@ -27,12 +27,15 @@ type config struct {
 	WechatAppSecret string `env:"WECHAT_APP_SECRET" help:"Its secret."`
 	WechatBaseURL   string `env:"WECHAT_BASE_URL" name:"wechat-base-url" help:"Where WeChat is; https://api.weixin.qq.com by default."`
 
+	WechatMaxInFlight int  `env:"WECHAT_MAX_IN_FLIGHT" name:"wechat-max-in-flight" default:"128" help:"Calls to each WeChat endpoint under way at once, for each app; more are refused at once."`
 	WechatPhoneOpenID bool `env:"WECHAT_PHONE_OPENID" name:"wechat-phone-openid" help:"Have WeChat check that a phone code is the caller's own; some accounts get a format error for it."`
 
 	AvatarStore     string `env:"AVATAR_STORE" help:"Where avatars are kept: file:FOLDER or s3://BUCKET?…; the folder avatars in the data folder by default."`
 	AccessKeyID     string `env:"AWS_ACCESS_KEY_ID" name:"aws-access-key-id" help:"For an s3:// store: the key's id."`
 	SecretAccessKey string `env:"AWS_SECRET_ACCESS_KEY" name:"aws-secret-access-key" help:"Its secret."`
 	SessionToken    string `env:"AWS_SESSION_TOKEN" name:"aws-session-token" help:"What goes with a temporary key."`
+
+	MetricsAddr string `env:"METRICS_ADDR" name:"metrics-addr" help:"Where to serve /metrics alone; in development by default with everything else, in production nowhere."`
 
 	PublicURL string `env:"PUBLIC_URL" name:"public-url" help:"https://host of this server as clients reach it; by default what each request says."`
 

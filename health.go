@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"wxpass/db"
+	"wxpass/wechat"
 )
 
 // health answers whether the process lives and whether it should be sent requests.
 type health struct {
 	store    *db.Store
+	wechat   []*wechat.Client
 	draining *atomic.Bool
 }
 
@@ -25,7 +27,8 @@ func (h *health) alive(w http.ResponseWriter, _ *http.Request) {
 	answerHealth(w, http.StatusOK, healthAnswer{Status: "alive"})
 }
 
-// ready names the state of each part: "ok", or in a few words what is wrong, never an error's own text.
+// ready names the state of each part: "ok", or in a few words what is wrong, never an error's own text. A WeChat that
+// fails degrades the server and leaves it ready: those logged in need no WeChat, and no other instance has a better one.
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -46,7 +49,24 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 			status, answer.Status = http.StatusServiceUnavailable, "not ready"
 		}
 	}
+	parts["wechat"] = h.wechatState()
 	answerHealth(w, status, answer)
+}
+
+// wechatState is "ok", or in what way logins and phone numbers suffer.
+func (h *health) wechatState() string {
+	state := "ok"
+	for _, client := range h.wechat {
+		for _, endpoint := range client.Health() {
+			switch {
+			case endpoint.Refusal != nil: // the worse of the two: it does not pass by itself
+				return "degraded: WeChat refuses this server's app id, secret or address; the log says what to fix"
+			case endpoint.Resting:
+				state = "degraded: WeChat is not answering; those logged in notice nothing"
+			}
+		}
+	}
+	return state
 }
 
 func answerHealth(w http.ResponseWriter, status int, answer healthAnswer) {

@@ -27,6 +27,7 @@ type edge struct {
 	secure   bool           // whether that is https when nothing says otherwise
 	now      func() time.Time
 	log      *slog.Logger
+	metrics  *metrics
 	draining atomic.Bool // connections are closed after their next answer
 }
 
@@ -44,6 +45,7 @@ func (e *edge) wrap(next http.Handler) http.Handler {
 			w.Header().Set("Connection", "close")
 		}
 		answer := &recorder{ResponseWriter: w, status: http.StatusOK}
+		r = r.WithContext(ctx) // the one whose Pattern the mux fills in
 		defer func() {
 			if fault := recover(); fault != nil {
 				if fault == http.ErrAbortHandler {
@@ -54,9 +56,11 @@ func (e *edge) wrap(next http.Handler) http.Handler {
 					http.Error(answer, `{"error":"internal"}`, http.StatusInternalServerError)
 				}
 			}
-			e.logAnswer(ctx, r, answer, e.now().Sub(began))
+			took := e.now().Sub(began)
+			e.metrics.answered(r.Pattern, answer.status, took)
+			e.logAnswer(ctx, r, answer, took)
 		}()
-		next.ServeHTTP(answer, r.WithContext(ctx))
+		next.ServeHTTP(answer, r)
 	})
 }
 

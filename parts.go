@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"time"
 
 	"wxpass/auth"
 	"wxpass/db"
@@ -57,7 +59,7 @@ type outside struct {
 
 // wechatClients makes a client for each app. The simulator gets a loopback listener of its own, so that the client
 // calls it over HTTP as it would WeChat, also while the server's own listener is closing.
-func wechatClients(p *program, s *settings, store *db.Store, log *slog.Logger) (o *outside, stop func(), err error) {
+func wechatClients(p *program, s *settings, store *db.Store, metrics *metrics, log *slog.Logger) (o *outside, stop func(), err error) {
 	o, stop = &outside{}, func() {}
 	baseURL := s.WechatBaseURL
 	if s.Simulate {
@@ -67,19 +69,53 @@ func wechatClients(p *program, s *settings, store *db.Store, log *slog.Logger) (
 			return nil, nil, fmt.Errorf("simulator: %w", err)
 		}
 		baseURL = "http://" + listener.Addr().String()
-		ctx, cancel := context.WithCancel(context.WithoutCancel(p.ctx))
-		done := make(chan error, 1)
-		go func() { done <- serveUntil(ctx, listener, o.fake) }()
-		stop = func() {
-			cancel()
-			if err := <-done; err != nil {
-				log.Warn("simulator", "err", err)
-			}
-		}
+		stop = serveAside(p, listener, o.fake, func(err error) { log.Warn("simulator", "err", err) })
 	}
 	credentials := &auth.Credentials{Store: store, Keys: s.DataRing}
+	transport := metrics.transport(wechat.NewTransport(), p.now)
 	for _, a := range s.Apps {
-		o.clients = append(o.clients, &wechat.Client{AppID: a.ID, Secret: a.Secret, BaseURL: baseURL, Credentials: credentials, Now: p.now, Log: log})
+		o.clients = append(o.clients, &wechat.Client{AppID: a.ID, Secret: a.Secret, BaseURL: baseURL, HTTP: &http.Client{Transport: transport},
+			MaxInFlight: s.WechatMaxInFlight, Credentials: credentials, Now: p.now, Log: log})
 	}
 	return o, stop, nil
+}
+
+// The pauses between two tries to have WeChat take an app.
+const (
+	firstGreeting = 10 * time.Second
+	lastGreeting  = 10 * time.Minute
+)
+
+// greet finds out whether WeChat takes each app, so that an operator learns at the start, and not from the first user,
+// that it refuses one. It goes on until WeChat takes them all or ctx ends.
+func (o *outside) greet(ctx context.Context, log *slog.Logger) {
+	for pause := firstGreeting; ; pause = min(2*pause, lastGreeting) {
+		taken := 0
+		for _, client := range o.clients {
+			err := client.Check(ctx)
+			var fault *wechat.Error
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err == nil:
+				taken++
+				log.InfoContext(ctx, "WeChat takes the app", "app", client.AppID)
+			case errors.Is(err, wechat.ErrMisconfigured) && errors.As(err, &fault):
+				log.ErrorContext(ctx, "WeChat refuses this server: nobody can log in, or nobody can bind a phone, until this is mended",
+					"app", client.AppID, "err", fault, "fix", fault.Hint())
+			default:
+				log.WarnContext(ctx, "WeChat did not say whether it takes the app", "app", client.AppID, "err", err)
+			}
+		}
+		if taken == len(o.clients) {
+			return
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
 }

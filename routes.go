@@ -17,7 +17,7 @@ import (
 )
 
 // routes lays out the URLs.
-func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, world *outside, health *health, log *slog.Logger) http.Handler {
+func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, world *outside, health *health, metrics *metrics, log *slog.Logger) http.Handler {
 	var appIDs []string
 	for _, a := range s.Apps {
 		appIDs = append(appIDs, a.ID)
@@ -42,6 +42,7 @@ func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, wor
 		Trusted:        s.Trusted,
 		Now:            p.now,
 		Log:            log,
+		Failed:         metrics.failed,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", shared(bounded(service.Middleware(api)), s.CORSOrigins))
@@ -50,6 +51,9 @@ func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, wor
 	mux.Handle("GET /avatars/{name}", avatars)
 	mux.HandleFunc("GET /healthz", health.alive)
 	mux.HandleFunc("GET /readyz", health.ready)
+	if !s.Production && s.MetricsAddr == "" {
+		mux.Handle("GET /metrics", metrics.handler())
+	}
 	if !s.Production || s.PublishSchema {
 		mux.HandleFunc("GET /schema.graphqls", serveSchema)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -74,29 +75,36 @@ func (c *serveCommand) Run(p *program) error {
 	}
 	defer store.Close()
 
-	world, stopWorld, err := wechatClients(p, s, store, log)
+	metrics := newMetrics()
+	world, stopWorld, err := wechatClients(p, s, store, metrics, log)
 	if err != nil {
 		return err
 	}
 	defer stopWorld()
+	metrics.watch(world.clients, store.Stats)
+	stopMetrics, err := metrics.serve(p, s.MetricsAddr, log)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 
 	avatars, err := avatar.Open(avatar.Options{URL: s.AvatarStore, AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey,
 		SessionToken: s.SessionToken, Now: p.now, Log: log})
 	if err != nil {
 		return fmt.Errorf("AVATAR_STORE: %w", err)
 	}
-	collecting, stopCollecting := context.WithCancel(p.ctx)
-	collected := make(chan struct{})
-	go func() {
-		defer close(collected)
-		collectOrphans(collecting, store, avatars, p.now, log)
-	}()
-	defer func() { stopCollecting(); <-collected }()
+	background, stopBackground := context.WithCancel(p.ctx)
+	var owned sync.WaitGroup
+	defer func() { stopBackground(); owned.Wait() }()
+	owned.Go(func() { collectOrphans(background, store, avatars, p.now, log) })
+	if !s.Simulate {
+		owned.Go(func() { world.greet(background, log) })
+	}
 
-	front := &edge{proxies: s.Proxies, origin: s.PublicURL, secure: s.Production, now: p.now, log: log}
-	health := &health{store: store, draining: &front.draining}
+	front := &edge{proxies: s.Proxies, origin: s.PublicURL, secure: s.Production, now: p.now, log: log, metrics: metrics}
+	health := &health{store: store, wechat: world.clients, draining: &front.draining}
 	server := &http.Server{
-		Handler:           front.wrap(routes(p, s, store, avatars, world, health, log)),
+		Handler:           front.wrap(routes(p, s, store, avatars, world, health, metrics, log)),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,

@@ -109,6 +109,9 @@ func (s *settings) checkWeChat() error {
 		}
 		s.Apps = append(s.Apps, app{id, secret})
 	}
+	if s.WechatMaxInFlight < 1 {
+		faults = append(faults, errors.New("WECHAT_MAX_IN_FLIGHT must be at least 1"))
+	}
 	return errors.Join(append(faults, s.checkBaseURL())...)
 }
 

@@ -157,6 +157,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return wrap("ping", s.db.NewRaw("SELECT 1").Scan(ctx, &one))
 }
 
+// Stats tells how the connections are used.
+func (s *Store) Stats() sql.DBStats { return s.root().DB.Stats() }
+
 // Close gives all connections back.
 func (s *Store) Close() error { return s.root().Close() }
 

@@ -65,6 +65,7 @@ func newAPI(t *testing.T, url string, hooks ...dbtest.Hook) *api {
 	}
 	for _, app := range apps {
 		a.auth.WeChat = append(a.auth.WeChat, &wechat.Client{AppID: app.ID, Secret: app.Secret, BaseURL: world.URL, Timeout: 2 * time.Second,
+			Rest:        time.Millisecond, // an outage that a test made is over when the test says so
 			Credentials: &auth.Credentials{Store: a.store, Keys: a.auth.DataKeys}, Now: clock.Now, Log: log})
 	}
 	a.shop = &order.Service{Store: a.store, Now: clock.Now, Log: log}

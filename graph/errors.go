@@ -48,8 +48,16 @@ var publicErrors = []struct {
 
 var errIntrospectionOff = errors.New("graph: introspection is off")
 
-// wechatRetryAfter is how long a client is told to wait for WeChat to come back.
+// wechatRetryAfter is how long a client is told to wait for WeChat to come back when nothing better is known.
 const wechatRetryAfter = 5 * time.Second
+
+// wechatOutage says when to come back, and whether with the same request: only when WeChat never got it, for else its
+// code may be spent.
+func wechatOutage(err error) map[string]any {
+	fault := &wechat.Error{}
+	errors.As(err, &fault)
+	return map[string]any{"retryable": fault.NotSent, "retryAfterSeconds": seconds(cmp.Or(fault.RetryAfter, wechatRetryAfter))}
+}
 
 // panicError is a panic on its way to the presenter.
 type panicError struct {
@@ -146,8 +154,8 @@ func describe(err error) (code ErrorCode, message string, extensions map[string]
 		switch e.code {
 		case ErrorCodeLoginCodeInvalid, ErrorCodePhoneCodeInvalid:
 			extensions = map[string]any{"retryable": false}
-		case ErrorCodeWechatUnavailable: // the code may be spent, so the same request is not worth repeating
-			extensions = map[string]any{"retryable": false, "retryAfterSeconds": seconds(wechatRetryAfter)}
+		case ErrorCodeWechatUnavailable:
+			extensions = wechatOutage(err)
 		}
 		return e.code, e.message, extensions
 	}
@@ -247,6 +255,8 @@ func (p presenter) logWeChat(ctx context.Context, err error) {
 		p.log.ErrorContext(ctx, "WeChat refuses this server", "err", fault, "fix", fault.Hint())
 	case errors.Is(err, wechat.ErrBlocked):
 		p.log.InfoContext(ctx, "WeChat refuses a user", "err", fault)
+	case fault.NotSent && fault.RetryAfter > 0: // by us: the reason was logged when it began, and this is one of many
+		p.log.DebugContext(ctx, "WeChat was not asked", "err", fault)
 	default:
 		p.log.WarnContext(ctx, "WeChat gave no usable answer", "err", fault)
 	}

@@ -84,6 +84,37 @@ func TestLoginCodesRefused(t *testing.T) {
 	}
 }
 
+func TestAnOutageSaysWhenToComeBackAndWithWhat(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		a.auth.WeChat[0].Rest = time.Minute
+		want := func(retryable bool, least, most float64) {
+			t.Helper()
+			got := a.login(t, "a-code")
+			if got.code() != graph.ErrorCodeWechatUnavailable {
+				t.Fatalf("login: %s", got.text)
+			}
+			after, _ := got.Errors[0].Extensions["retryAfterSeconds"].(float64)
+			if got.Errors[0].Extensions["retryable"] != retryable || after < least || after > most {
+				t.Errorf("extensions %v, want retryable %v after %v to %v s", got.Errors[0].Extensions, retryable, least, most)
+			}
+		}
+		a.wechat.Fault(simulator.Fault{Endpoint: "jscode2session", ErrCode: 45011})
+		want(false, 60, 60) // the minute's quota
+		a.wechat.Fault(simulator.Fault{Endpoint: "jscode2session", Drop: true, Times: -1})
+		for range 9 {
+			want(false, 5, 5) // the code may be spent
+		}
+		asked := a.wechat.Calls("jscode2session")
+		want(true, 30, 60) // WeChat rests and is not asked
+		if got := a.wechat.Calls("jscode2session"); got != asked {
+			t.Error("WeChat was asked all the same")
+		}
+		if n := strings.Count(a.log.String(), "leaving the endpoint alone"); n != 1 {
+			t.Errorf("the log tells of the rest %d times", n)
+		}
+	})
+}
+
 func TestWeChatsFaultsHaveTheirCodes(t *testing.T) {
 	tests := []struct {
 		fault simulator.Fault

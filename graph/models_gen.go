@@ -143,7 +143,7 @@ const (
 	ErrorCodeConflict ErrorCode = "CONFLICT"
 	// Too many of these; `extensions.retryAfterSeconds` says when to try again.
 	ErrorCodeRateLimited ErrorCode = "RATE_LIMITED"
-	// WeChat does not answer, or not sensibly. `extensions.retryable` says whether repeating the same request can help; a login code may be spent, so log in again with a new one.
+	// WeChat does not answer, or not sensibly, or not in time. Try again after `extensions.retryAfterSeconds`; with the same code only if `extensions.retryable`, because else it may be spent.
 	ErrorCodeWechatUnavailable ErrorCode = "WECHAT_UNAVAILABLE"
 	// WeChat refuses the server's app id, secret or address. Nothing a client can mend; the server's log says what to fix.
 	ErrorCodeServerMisconfigured ErrorCode = "SERVER_MISCONFIGURED"

@@ -11,6 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/google/uuid"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"wxpass/auth"
 	"wxpass/order"
@@ -40,6 +41,7 @@ type Options struct {
 	Trusted        TrustedDocuments // outside development the only ones executed; nil for any
 	Now            func() time.Time // required
 	Log            *slog.Logger     // required
+	Failed         func(ErrorCode)  // told of every error in an answer; defaults to nobody
 }
 
 // Handler serves the API.
@@ -54,7 +56,10 @@ func Handler(r *Resolver, o Options) http.Handler {
 	})
 	limits, documents := o.Limits.withDefaults(), newDocuments()
 	server := handler.New(schema)
-	server.AddTransport(transport{maxBody: int64(limits.MaxBody), get: o.Development})
+	if o.Failed == nil {
+		o.Failed = func(ErrorCode) {}
+	}
+	server.AddTransport(transport{maxBody: int64(limits.MaxBody), get: o.Development, failed: o.Failed})
 	server.SetQueryCache(documents)
 	server.SetParserTokenLimit(limits.MaxTokens)
 	server.Use(trusted{documents: o.Trusted, strict: o.Trusted != nil && !o.Development}) // before the budget: a hash becomes its document
@@ -64,7 +69,12 @@ func Handler(r *Resolver, o Options) http.Handler {
 		server.Use(extension.Introspection{})
 	}
 	presenter := presenter{log: o.Log, development: o.Development}
-	server.SetErrorPresenter(presenter.present)
+	server.SetErrorPresenter(func(ctx context.Context, err error) *gqlerror.Error {
+		shown := presenter.present(ctx, err)
+		code, _ := shown.Extensions["code"].(ErrorCode)
+		o.Failed(code)
+		return shown
+	})
 	server.SetRecoverFunc(func(ctx context.Context, fault any) error {
 		return &panicError{fault: fault, stack: debug.Stack()}
 	})

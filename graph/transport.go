@@ -32,6 +32,7 @@ const maxRequestErrors = 5
 type transport struct {
 	maxBody int64 // bytes
 	get     bool  // whether queries may come by GET
+	failed  func(ErrorCode)
 }
 
 // refused is the body of an answer without data.
@@ -56,12 +57,12 @@ func (transport) Supports(*http.Request) bool { return true }
 func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	media, ok := negotiate(r.Header.Values("Accept"))
 	if !ok {
-		refuse(w, r, mediaJSON, badHeader(http.StatusNotAcceptable, "Accept", "This endpoint answers "+mediaGraphQL+" or "+mediaJSON+"."))
+		t.refuse(w, r, mediaJSON, badHeader(http.StatusNotAcceptable, "Accept", "This endpoint answers "+mediaGraphQL+" or "+mediaJSON+"."))
 		return
 	}
 	params, fault := t.read(w, r)
 	if fault != nil {
-		refuse(w, r, media, fault)
+		t.refuse(w, r, media, fault)
 		return
 	}
 	ctx := r.Context()
@@ -78,7 +79,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	}
 	if r.Method != http.MethodPost && operation.Operation.Operation != ast.Query {
 		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, r, media, &refusal{status: http.StatusMethodNotAllowed, code: ErrorCodeBadInput, message: "Only queries may be sent with GET."})
+		t.refuse(w, r, media, &refusal{status: http.StatusMethodNotAllowed, code: ErrorCodeBadInput, message: "Only queries may be sent with GET."})
 		return
 	}
 	respond, ctx := exec.DispatchOperation(ctx, operation)
@@ -216,9 +217,10 @@ func badHeader(status int, name, message string) *refusal {
 	return &refusal{status: status, code: ErrorCodeBadInput, message: message, extensions: map[string]any{"field": name}}
 }
 
-func refuse(w http.ResponseWriter, r *http.Request, media string, fault *refusal) {
+func (t transport) refuse(w http.ResponseWriter, r *http.Request, media string, fault *refusal) {
 	extensions := map[string]any{"code": fault.code, "requestId": auth.RequestFrom(r.Context()).ID}
 	maps.Copy(extensions, fault.extensions)
+	t.failed(fault.code)
 	write(w, r, media, fault.status, refused{gqlerror.List{{Message: fault.message, Extensions: extensions}}})
 }
 

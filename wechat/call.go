@@ -11,7 +11,8 @@ import (
 	"net/url"
 )
 
-// call sends one request, once, and decodes a successful reply into reply. body, if any, is sent as JSON.
+// call sends one request, once, and decodes a successful reply into reply. body, if any, is sent as JSON. Nothing is
+// sent while the endpoint rests or has too much to do.
 //
 // The reply is JSON whatever its Content-Type says: WeChat labels /sns/* text/plain. No errcode is as good as errcode
 // 0: code2Session has none when it succeeds. (community 000e0401868440e9cbc72e95456000)
@@ -20,10 +21,17 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return err
 	}
-	data, err := c.send(path, req)
-	if err != nil {
-		return err
-	}
+	return c.endpoint(path).do(func() error {
+		data, err := c.send(path, req)
+		if err != nil {
+			return err
+		}
+		return decode(path, data, reply)
+	})
+}
+
+// decode reads a reply into v, or makes the error it tells of.
+func decode(path string, data []byte, v any) error {
 	var status struct {
 		ErrCode int    `json:"errcode"`
 		ErrMsg  string `json:"errmsg"`
@@ -34,7 +42,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	if status.ErrCode != 0 {
 		return newError(path, status.ErrCode, status.ErrMsg)
 	}
-	if err := json.Unmarshal(data, reply); err != nil {
+	if err := json.Unmarshal(data, v); err != nil {
 		return unavailable(path, "the reply has fields of another type")
 	}
 	return nil

@@ -40,6 +40,12 @@ type Client struct {
 	// Timeout bounds each request to WeChat; defaults to 4 s. A call that needs a credential may take two of it, and more
 	// when WeChat wants it repeated.
 	Timeout time.Duration
+	// MaxInFlight bounds the requests to each endpoint that are under way at once; defaults to 128. One more fails at
+	// once, with Error.NotSent, as all do while the endpoint rests.
+	MaxInFlight int
+	// Rest is how long an endpoint is left alone when half of at least ten requests within ten seconds got no usable
+	// answer; then one is tried. Defaults to 3 s.
+	Rest time.Duration
 	// Credentials shares the app's credential with other instances; defaults to memory of this Client's own.
 	Credentials CredentialStore
 	Log         *slog.Logger     // what an operator should know although the call goes on; defaults to none
@@ -49,20 +55,20 @@ type Client struct {
 	noRedirect *http.Client
 	memory     MemoryCredentials
 
-	mu     sync.Mutex
-	cached Credential // the one last got
-	flight *flight    // how the next one is being got; nil when it is not
+	mu        sync.Mutex
+	cached    Credential // the one last got
+	flight    *flight    // how the next one is being got; nil when it is not
+	endpoints map[string]*endpoint
 }
 
 // NewTransport returns a transport fit for a Client. It opens a connection for every request: on a reused one that
 // turns out dead, net/http sends an idempotent request again by itself, and a login code that is sent twice is lost
-// (GH binarywang/WxJava#1323). It opens at most 128 at once, so a slow WeChat holds up a bounded number of them.
+// (GH binarywang/WxJava#1323).
 func NewTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: defaultTimeout}).DialContext,
 		DisableKeepAlives:   true,
-		MaxConnsPerHost:     128,
 		TLSHandshakeTimeout: defaultTimeout,
 	}
 }

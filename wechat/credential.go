@@ -49,6 +49,13 @@ func (c Credential) force(now time.Time) (Credential, bool) {
 	return c, true
 }
 
+// Check finds out whether WeChat takes the app's id and secret and this server's address, by getting the credential unless
+// one is at hand; nil says that it does.
+func (c *Client) Check(ctx context.Context) error {
+	_, err := c.timelyCredential(ctx, "")
+	return err
+}
+
 // ErrLeaseLost says that a credential was not stored, because another holder has the lease by now.
 var ErrLeaseLost = errors.New("wechat: credential lease lost")
 

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // What a failed call means to the program. An *Error matches exactly one of them by errors.Is.
@@ -37,6 +38,11 @@ type Error struct {
 	Message string     // what happened, in our words
 	RID     string     // WeChat's name for the request, which the developer can look up there for 7 days; may be empty
 	IP      netip.Addr // the address WeChat saw us call from, when it refuses that; else the zero Addr
+
+	// NotSent says that WeChat never got the request, so that a code in it is as good as before.
+	NotSent bool
+	// RetryAfter is how long it will take at least until another try can help; 0 when that is not known.
+	RetryAfter time.Duration
 
 	class error // one of the sentinels above
 	cause error // context.DeadlineExceeded, when that was it
@@ -147,6 +153,12 @@ func newError(path string, code int, errmsg string) *Error {
 	if match := ridPattern.FindStringSubmatch(errmsg); match != nil {
 		e.RID = match[1]
 	}
+	switch code {
+	case 45011:
+		e.RetryAfter = time.Minute
+	case 45009:
+		e.RetryAfter = time.Hour // it is a day's quota, and nobody tells how much of the day is left
+	}
 	if match := ipPattern.FindStringSubmatch(errmsg); match != nil && code == 40164 {
 		e.IP, _ = netip.ParseAddr(match[1])
 	}
@@ -165,6 +177,8 @@ func noAnswer(ctx context.Context, path string, err error) error {
 		return fmt.Errorf("wechat: %s: %w", path, context.Canceled)
 	}
 	e := unavailable(path, reason(err))
+	var op *net.OpError
+	e.NotSent = errors.As(err, &op) && op.Op == "dial"
 	if errors.Is(err, context.DeadlineExceeded) {
 		e.cause = context.DeadlineExceeded
 	}

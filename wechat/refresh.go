@@ -3,11 +3,12 @@ package wechat
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/google/uuid"
 )
 
@@ -31,7 +32,7 @@ func (c *Client) authorized(ctx context.Context, path string, body, reply any) e
 			return err
 		}
 		query := url.Values{"access_token": {string(credential.Value)}}
-		err = twice(ctx, overloaded, func() error { return c.timelyCall(ctx, path, query, body, reply) })
+		err = repeat(ctx, 1, overloaded, func() error { return c.timelyCall(ctx, path, query, body, reply) })
 		if !refusesCredential(err) {
 			return err
 		}
@@ -67,15 +68,24 @@ func refusesCredential(err error) bool {
 // worst it turns out spent; after no answer it most likely is.
 func overloaded(err error) bool { return errors.Is(err, &Error{Code: -1}) }
 
-func isUnavailable(err error) bool { return errors.Is(err, ErrUnavailable) }
+// mayAnswerYet reports whether a call that can be repeated freely failed in a way worth that.
+func mayAnswerYet(err error) bool {
+	var e *Error
+	return errors.Is(err, ErrUnavailable) && errors.As(err, &e) && e.RetryAfter == 0
+}
 
-// twice calls do, and after a short random pause once more when it failed in a way worth that.
-func twice(ctx context.Context, worth func(error) bool, do func() error) error {
-	err := do()
-	if err == nil || !worth(err) || !pause(ctx, 100*time.Millisecond+rand.N(200*time.Millisecond)) {
-		return err
-	}
-	return do()
+// repeat calls do, and while it fails in a way worth that, up to retries times more, each after a longer pause, and a
+// random one, so that callers who failed together do not come back together.
+func repeat(ctx context.Context, retries int, worth func(error) bool, do func() error) error {
+	policy := retrypolicy.NewBuilder[any]().
+		HandleIf(func(_ any, err error) bool { return err != nil && worth(err) }).
+		WithMaxRetries(retries).
+		WithBackoff(200*time.Millisecond, time.Second).
+		WithJitterFactor(0.5).
+		Build()
+	var last error // the library's own would be that of ctx, where do tells more
+	_ = failsafe.With(policy).WithContext(ctx).Run(func() error { last = do(); return last })
+	return last
 }
 
 // pause waits for d and reports whether ctx lasted as long.
@@ -205,7 +215,7 @@ func (c *Client) fetchOther(ctx context.Context, old Credential, rejected Secret
 }
 
 // fetch asks WeChat for the app's credential: for the one it has, or, by force, for a new one that ends the old at once.
-// It may be repeated freely, unlike an exchange of a code, and is, once.
+// It may be repeated freely, unlike an exchange of a code, and is, twice.
 // (developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken)
 func (c *Client) fetch(ctx context.Context, force bool) (Credential, error) {
 	body := struct {
@@ -219,7 +229,7 @@ func (c *Client) fetch(ctx context.Context, force bool) (Credential, error) {
 		ExpiresIn   int64  `json:"expires_in"` // seconds
 	}
 	asked := c.Now()
-	err := twice(ctx, isUnavailable, func() error { return c.call(ctx, http.MethodPost, credentialPath, nil, body, &reply) })
+	err := repeat(ctx, 2, mayAnswerYet, func() error { return c.call(ctx, http.MethodPost, credentialPath, nil, body, &reply) })
 	if err != nil {
 		return Credential{}, err
 	}

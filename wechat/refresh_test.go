@@ -157,7 +157,7 @@ func TestAWrongSecretIsMisconfiguredAndAskedOnce(t *testing.T) {
 	}
 }
 
-func TestAFetchIsRepeatedOnce(t *testing.T) {
+func TestAFetchIsRepeatedTwice(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]simulator.Fault{
 		"overloaded": {Endpoint: "stable_token", ErrCode: -1},
@@ -167,17 +167,18 @@ func TestAFetchIsRepeatedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			fault.Times = 2
 			w.sim.Fault(fault)
 			if err := w.phone(t, w.Client); err != nil {
 				t.Error(err)
 			}
-			w.wantCalls(t, 2, 1)
-			fault.Times = 2
+			w.wantCalls(t, 3, 1)
+			fault.Times = 3
 			w.sim.Reset()
 			w.sim.Fault(fault)
 			w.pass(3 * time.Hour)
 			wantClass(t, w.phone(t, w.Client), wechat.ErrUnavailable)
-			w.wantCalls(t, 2, 0)
+			w.wantCalls(t, 3, 0)
 		})
 	}
 }
