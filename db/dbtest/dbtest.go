@@ -107,6 +107,14 @@ func Postgres(t *testing.T) string {
 	return server.database(name)
 }
 
+// Migrate brings the schema of the database at url up to date.
+func Migrate(t testing.TB, url string) {
+	t.Helper()
+	if err := migrate(url); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Main runs the tests of a package and then stops the private server, if one was started. A package that uses this one
 // calls it from its TestMain.
 func Main(m *testing.M) {
@@ -155,10 +163,11 @@ func start() (*server, error) {
 	s := &server{template: "wxpass_template_" + strings.ReplaceAll(uuid.NewString(), "-", ""), stop: func() {}}
 	named := os.Getenv("TEST_DATABASE_URL")
 	if named == "" {
-		var err error
-		if named, s.stop, err = startPrivate(); err != nil {
+		private, err := newServer()
+		if err != nil {
 			return nil, err
 		}
+		named, s.stop = private.URL("postgres"), private.remove
 	}
 	var err error
 	if s.url, err = url.Parse(named); err == nil {

@@ -1,82 +1,131 @@
 package dbtest
 
 import (
-	"bytes"
-	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"time"
-
-	"github.com/uptrace/bun/driver/pgdriver"
+	"testing"
 )
 
-// startPrivate starts a PostgreSQL server of our own on a free loopback port and returns its URL and how to end it. A
-// port that was free may be taken before the server has it, when many tests start at once: then another is tried.
-func startPrivate() (dsn string, stop func(), err error) {
-	for range 5 {
-		if dsn, stop, err = tryPrivate(); !errors.Is(err, errEnded) {
-			break
-		}
-	}
-	return dsn, stop, err
+// Server is a PostgreSQL of our own on a loopback port, its data in a temporary folder.
+type Server struct {
+	dir, bin string
+	port     int
+	leash    io.Closer // see hold
+	released chan struct{}
 }
 
-var errEnded = errors.New("it ended at once")
+// Private starts a server for this test alone, so that the test may stop it and start it again. Where no server can be
+// started the test is skipped; with CI=true it fails, unless CI gave us a server of its own, which is nobody's to stop.
+func Private(t testing.TB) *Server {
+	t.Helper()
+	s, err := newServer()
+	switch {
+	case err == nil:
+		t.Cleanup(s.remove)
+	case os.Getenv("CI") == "true" && os.Getenv("TEST_DATABASE_URL") == "":
+		t.Fatalf("no PostgreSQL to stop and start: %v", err)
+	default:
+		t.Skipf("no PostgreSQL to stop and start: %v", err)
+	}
+	return s
+}
 
-// tryPrivate starts a server, its data in a temporary folder.
-//
-// A shell holds it: it waits for the end of its standard input, which comes when the test program ends, however it
-// ends, and then stops the server. So no server outlives a test program that was killed.
-func tryPrivate() (dsn string, stop func(), err error) {
+// newServer makes a server and starts it. A port that was free may be taken before the server has it, when many tests
+// start at once: then another is tried.
+func newServer() (*Server, error) {
 	bin, err := binaries()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "wxpass-postgres-")
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	port, err := freePort()
-	if err != nil {
-		return "", nil, err
+	s := &Server{dir: dir, bin: bin, released: make(chan struct{})}
+	if err = s.run("initdb -D data -U wxpass -A trust --no-sync -E UTF8 --locale=C"); err == nil {
+		err = s.hold()
 	}
-	script := fmt.Sprintf(`exec 3<&0; cd %[1]q && %[2]q/initdb -D data -U wxpass -A trust --no-sync -E UTF8 --locale=C >initdb.log 2>&1 || { cat initdb.log; exit 1; }
-%[2]q/postgres -D data -k %[1]q -c listen_addresses=127.0.0.1 -p %[3]d -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 >postgres.log 2>&1 </dev/null &
-pid=$!
-{ read -r _ <&3; kill -INT $pid; } >/dev/null 2>&1 &
-wait $pid || { tail -n 3 postgres.log; exit 1; }`, dir, bin, port)
+	for try := 0; s.leash != nil && try < 5; try++ {
+		if s.port, err = freePort(); err != nil {
+			break
+		}
+		if err = s.Start(); err == nil {
+			return s, nil
+		}
+	}
+	s.remove()
+	return nil, fmt.Errorf("a private PostgreSQL from %s did not start: %w", bin, err)
+}
 
-	cmd, err := asOrdinaryUser(dir, script)
+// URL is the address of a database of the server's.
+func (s *Server) URL(database string) string {
+	return fmt.Sprintf("postgres://wxpass@127.0.0.1:%d/%s?sslmode=disable", s.port, database)
+}
+
+// Start starts the server and returns when it answers.
+func (s *Server) Start() error {
+	return s.run(fmt.Sprintf(`pg_ctl -D data -w -t 60 -s -l postgres.log -o "-k '$PWD' -c listen_addresses=127.0.0.1 -p %d `+
+		`-c fsync=off -c full_page_writes=off -c max_connections=300" start || { tail -n 3 postgres.log; exit 1; }`, s.port))
+}
+
+// Stop stops the server: "fast" ends every transaction and tells the clients, "immediate" is as good as a crash.
+func (s *Server) Stop(mode string) error { return s.run("pg_ctl -D data -w -s -m " + mode + " stop") }
+
+// Pause makes every process of the server stand still, with all connections open, until the function it returns is called.
+func (s *Server) Pause() (resume func() error, err error) {
+	list := `main=$(head -n 1 data/postmaster.pid); all="$main $(ps -A -o pid= -o ppid= | awk -v m=$main '$2 == m {print $1}')"; `
+	return func() error { return s.run(list + "kill -CONT $all") }, s.run(list + "kill -STOP $all")
+}
+
+// hold sees to it that no server outlives a test program, even one that is killed: a shell waits for the end of its
+// standard input, which comes when the test program ends, however it ends.
+func (s *Server) hold() error {
+	cmd, err := s.command("read -r _; pg_ctl -D data -s -m immediate stop")
 	if err != nil {
-		return "", nil, err
+		return err
 	}
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
 	leash, err := cmd.StdinPipe()
 	if err != nil {
-		return "", nil, err
+		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", nil, err
+		return err
 	}
-	ended := make(chan struct{})
-	go func() { cmd.Wait(); close(ended) }()
-	stop = func() {
-		leash.Close()
-		<-ended
-		os.RemoveAll(dir)
+	s.leash = leash
+	go func() { cmd.Wait(); close(s.released) }()
+	return nil
+}
+
+// remove ends the server and takes its data away.
+func (s *Server) remove() {
+	if s.leash != nil {
+		s.leash.Close()
+		<-s.released
 	}
-	dsn = fmt.Sprintf("postgres://wxpass@127.0.0.1:%d/postgres?sslmode=disable", port)
-	if err := await(dsn, ended); err != nil {
-		stop()
-		return "", nil, fmt.Errorf("a private PostgreSQL from %s did not start: %w\n%s", bin, err, out.String())
+	os.RemoveAll(s.dir)
+}
+
+func (s *Server) run(script string) error {
+	cmd, err := s.command("{ " + script + "; } >command.log 2>&1") // a file: the server would hold a pipe open
+	if err != nil {
+		return err
 	}
-	return dsn, stop, nil
+	if err := cmd.Run(); err != nil {
+		said, _ := os.ReadFile(filepath.Join(s.dir, "command.log"))
+		return fmt.Errorf("%w\n%s", err, said)
+	}
+	return nil
+}
+
+// command runs script in the server's folder, where the server's programs are at hand.
+func (s *Server) command(script string) (*exec.Cmd, error) {
+	return asOrdinaryUser(s.dir, fmt.Sprintf("cd %q && PATH=%q:$PATH && %s", s.dir, s.bin, script))
 }
 
 // binaries finds the folder of initdb and postgres, the newest version where there are several.
@@ -121,22 +170,4 @@ func freePort() (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// await returns when the server answers, with an error when it ended or a minute passed.
-func await(dsn string, ended <-chan struct{}) error {
-	conn := sql.OpenDB(pgdriver.NewConnector(pgdriver.WithDSN(dsn)))
-	defer conn.Close()
-	var err error
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
-		if err = conn.Ping(); err == nil {
-			return nil
-		}
-		select {
-		case <-ended:
-			return errEnded
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	return err
 }
