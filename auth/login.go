@@ -171,10 +171,11 @@ func (s *Service) openSession(ctx context.Context, userID uuid.UUID, wx *exchang
 	if err != nil {
 		return nil, false, err
 	}
-	event := db.Event{UserID: userID, AppID: wx.appID, RequestID: RequestFrom(ctx).ID, Kind: db.EventLogin}
+	event := db.Event{UserID: userID, AppID: wx.appID, RequestID: RequestFrom(ctx).ID}
 	session := &db.Session{UserID: userID, ID: db.NewID(), AppID: wx.appID, ExpiresAt: s.expiry(s.Now())}
 	var denied error
 	err = s.Store.InTx(ctx, func(tx *db.Store) error {
+		denied, event.Kind = nil, db.EventLogin
 		session.User, isNew, err = findOrMake(ctx, tx, userID, wx)
 		switch {
 		case err != nil:

@@ -70,6 +70,7 @@ func (s *Service) bind(ctx context.Context, p *Principal, phone wechat.Phone) (*
 	}
 	var taken error
 	user, err := s.changeUser(ctx, p, func(tx *db.Store, user *db.User) error {
+		taken = nil
 		former := strings.Fields(user.PhoneSubjects)
 		mine, err := claimPhone(ctx, tx, user.ID, subjects)
 		if err != nil {

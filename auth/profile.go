@@ -59,6 +59,7 @@ func (s *Service) AuthorizeProfile(ctx context.Context, in ProfileInput) (*db.Us
 }
 
 // changeUser runs do in a transaction on the user's row as it is now, and lets the rest of the request see the change.
+// As a transaction may, do runs more than once when it has to.
 func (s *Service) changeUser(ctx context.Context, p *Principal, do func(tx *db.Store, user *db.User) error) (*db.User, error) {
 	var user *db.User
 	err := s.Store.InTx(ctx, func(tx *db.Store) error {

@@ -22,6 +22,7 @@ type Avatar struct {
 // did; ErrNotFound when the account was deleted meanwhile.
 func (s *Store) CreateAvatar(ctx context.Context, userID, id uuid.UUID, max int) (created bool, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
+		created = false // an earlier run may have got further
 		if _, err := tx.LockUser(ctx, userID); err != nil {
 			return err
 		}

@@ -74,6 +74,7 @@ func (s *Store) CreateOrder(ctx context.Context, order *Order, items []*OrderIte
 	order.CreatedAt = s.now()
 	order.UpdatedAt = order.CreatedAt
 	err = s.InTx(ctx, func(tx *Store) error {
+		created = false // an earlier run may have got further
 		if _, err := tx.LockUser(ctx, order.UserID); err != nil {
 			return err
 		}
