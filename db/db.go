@@ -7,8 +7,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +16,6 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
-	"github.com/uptrace/bun/driver/pgdriver"
 	"github.com/uptrace/bun/schema"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -39,6 +36,7 @@ type Options struct {
 
 	MaxConns         int           // open connections at most; defaults to 16, and 8 for SQLite
 	StatementTimeout time.Duration // PostgreSQL ends a statement after it; defaults to 5 s, negative for none
+	ConnLife         time.Duration // a PostgreSQL connection is replaced after it; defaults to 30 min
 	Hooks            []bun.QueryHook
 }
 
@@ -88,7 +86,7 @@ func openSQLite(path string, o Options) (*sql.DB, error) {
 		return nil, err
 	}
 	conn, err := sql.Open("sqlite", "file:"+path+
-		"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)")
+		"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)")
 	if err != nil {
 		return nil, err
 	}
@@ -98,58 +96,8 @@ func openSQLite(path string, o Options) (*sql.DB, error) {
 	return conn, nil
 }
 
-func openPostgres(o Options) (*sql.DB, error) {
-	dsn, err := postgresDSN(o)
-	if err != nil {
-		return nil, err
-	}
-	connector, err := pgdriver.NewDriver().OpenConnector(dsn)
-	if err != nil {
-		return nil, errors.New("the parameters of the postgres:// URL were refused: see sslmode, sslrootcert and the time-outs")
-	}
-	conn := sql.OpenDB(connector)
-	size := cmp.Or(o.MaxConns, 16)
-	conn.SetMaxOpenConns(size)
-	conn.SetMaxIdleConns(size)
-	conn.SetConnMaxIdleTime(5 * time.Minute)
-	return conn, nil
-}
-
-// postgresDSN fills in what the URL leaves open: TLS that verifies (plain on this machine itself, where there is
-// seldom a certificate), and an end to statements whose client is gone, since pgdriver cancels none.
-func postgresDSN(o Options) (string, error) {
-	u, err := url.Parse(o.URL)
-	if err != nil {
-		return "", errors.New("the postgres:// URL does not parse: write special characters of the password as %XX")
-	}
-	q := u.Query()
-	if !q.Has("sslmode") {
-		q.Set("sslmode", "verify-full")
-		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || u.Hostname() == "" || ip.IsLoopback() {
-			q.Set("sslmode", "disable")
-		}
-	}
-	timeout := cmp.Or(o.StatementTimeout, 5*time.Second)
-	if !q.Has("statement_timeout") && timeout > 0 {
-		q.Set("statement_timeout", fmt.Sprint(timeout.Milliseconds()))
-	}
-	if timeout < 0 && !q.Has("read_timeout") {
-		q.Set("read_timeout", "24h") // pgdriver takes "none" for "at once"
-	}
-	if !q.Has("application_name") {
-		q.Set("application_name", "wxpass")
-	}
-	u.RawQuery = q.Encode()
-	return u.String(), nil
-}
-
-// InTx runs fn in a transaction: committed when fn returns nil, else rolled back. Nothing but the database is to be
-// waited for inside.
-func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
-	return s.db.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error {
-		return fn(&Store{db: tx, now: s.now})
-	})
-}
+// Stats tells how the connections are used.
+func (s *Store) Stats() sql.DBStats { return s.root().DB.Stats() }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {

@@ -1,0 +1,59 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// errSocketLost is what a socket answers once it failed.
+var errSocketLost = errors.New("the connection failed before")
+
+// keepAlive finds out within half a minute that the machine at the other end of an idle connection has vanished.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+
+// socket is a connection to the server, below TLS. One that failed once stays failed: after a time-out the answer may
+// still come, and must never be taken for the answer to a later statement.
+type socket struct {
+	net.Conn
+	lost atomic.Bool
+}
+
+func dial(ctx context.Context, network, address string) (*socket, error) {
+	dialer := &net.Dialer{KeepAliveConfig: keepAlive}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &socket{Conn: conn}, nil
+}
+
+func (s *socket) Read(p []byte) (int, error) {
+	if s.lost.Load() {
+		return 0, errSocketLost
+	}
+	n, err := s.Conn.Read(p)
+	if err != nil {
+		s.lost.Store(true)
+	}
+	return n, err
+}
+
+func (s *socket) Write(p []byte) (int, error) {
+	if s.lost.Load() {
+		return 0, errSocketLost
+	}
+	n, err := s.Conn.Write(p)
+	if err != nil {
+		s.lost.Store(true)
+	}
+	return n, err
+}
+
+// Close may be called at any time, also while another goroutine reads: its Read fails.
+func (s *socket) Close() error {
+	s.lost.Store(true)
+	return s.Conn.Close()
+}
