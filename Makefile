@@ -4,12 +4,13 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 PLAYGROUND  := graph/playground
 AUDIT       := audit
 MINIPROGRAM := miniprogram
+BENCH       := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate playground fmt lint vuln race browser audit fuzz miniprogram demo
+.PHONY: help run test check generate playground fmt lint vuln race browser audit fuzz miniprogram demo bench bench-small
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: playground ## run the server, with nothing configured
 	go run .
@@ -18,7 +19,7 @@ test: ## all tests; the PostgreSQL half needs PostgreSQL installed or TEST_DATAB
 	go test ./...
 	$(MAKE) miniprogram
 
-check: playground generate-diff fmt lint vuln audit race browser demo ## everything CI does besides the tests
+check: playground generate-diff fmt lint vuln audit race bench-small browser demo ## everything CI does besides the tests
 
 generate: $(MINIPROGRAM)/node_modules/.package-lock.json ## write the code that comes from schema.graphqls
 	go tool gqlgen generate
@@ -47,6 +48,7 @@ fmt: ## fail on unformatted Go
 lint: ## vet and staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	cd $(BENCH) && go vet ./... && go run $(STATICCHECK) ./...
 
 vuln: ## known vulnerabilities, where their database can be reached
 	@out=$$(go run $(GOVULNCHECK) ./... 2>&1); code=$$?; echo "$$out" | tail -n 20; \
@@ -73,3 +75,9 @@ audit: ## hold a server of its own to GraphQL over HTTP, all 61 checks of graphq
 fuzz: ## a minute of random requests, and one of random documents
 	go test -run '^$$' -fuzz FuzzTransport -fuzztime 60s -fuzzminimizetime 100x ./graph
 	go test -run '^$$' -fuzz FuzzDocument -fuzztime 60s -fuzzminimizetime 100x ./graph
+
+bench: ## measure against the floor: BENCH_FLAGS="--cases me --connections 32" (see bench/README.md)
+	cd $(BENCH) && go run . $(BENCH_FLAGS)
+
+bench-small: ## the bench on little data, where only right answers count
+	cd $(BENCH) && go test ./... && go run . --small

@@ -21,7 +21,7 @@ FROM generate_series(0, 11) n`,
 	`INSERT INTO orders (user_id, id, app_id, order_no, status, total_fen, remark, idempotency_key, content_hash, created_at, updated_at)
 SELECT b.id, pg_temp.v7(at, 'o' || j), @app, to_char(at AT TIME ZONE 'Asia/Shanghai', 'YYYYMMDD') || '_' || (100000 + j),
        CASE j % 3 WHEN 0 THEN 'pending' WHEN 1 THEN 'paid' ELSE 'cancelled' END,
-       (SELECT sum((100 + 1000 * ((j + n) % 12)) * (1 + (j + n) % 3)) FROM generate_series(1, 3) n),
+       (100 + 1000 * ((j + 1) % 12)) * (1 + (j + 1) % 3) + (100 + 1000 * ((j + 2) % 12)) * (1 + (j + 2) % 3) + (100 + 1000 * ((j + 3) % 12)) * (1 + (j + 3) % 3),
        CASE WHEN j % 4 = 0 THEN '请放在门口' END, 'fill-' || j, sha256(j::text::bytea), at, at
 FROM generate_series(0, (SELECT count(*) FROM buyers) * @orders::bigint - 1) j
 CROSS JOIN LATERAL (SELECT @now::timestamptz - interval '1 year' + interval '1 year' * j / ((SELECT count(*) FROM buyers) * @orders::bigint) AS at) t

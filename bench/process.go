@@ -22,7 +22,7 @@ type process struct {
 	logPath string
 }
 
-// start starts cmd with its output in a file. The kernel ends it when we die, however we die.
+// start starts cmd, with its output in a file.
 func start(cmd *exec.Cmd, logPath string, end syscall.Signal) (*process, error) {
 	// Appending, so that the file can be emptied between measurements while it is written to.
 	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o600)
@@ -34,7 +34,7 @@ func start(cmd *exec.Cmd, logPath string, end syscall.Signal) (*process, error) 
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Pdeathsig = end
+	leash(cmd.SysProcAttr, end)
 	cmd.SysProcAttr.Setpgid = true // Ctrl-C is for us: we end the others in order
 	if err := cmd.Start(); err != nil {
 		return nil, err
