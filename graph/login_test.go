@@ -1,7 +1,6 @@
 package graph_test
 
 import (
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -114,53 +113,6 @@ func TestAnOutageSaysWhenToComeBackAndWithWhat(t *testing.T) {
 		}
 	})
 }
-
-func TestWeChatsFaultsHaveTheirCodes(t *testing.T) {
-	tests := []struct {
-		fault simulator.Fault
-		want  graph.ErrorCode
-	}{
-		{simulator.Fault{ErrCode: 40029}, graph.ErrorCodeLoginCodeInvalid},
-		{simulator.Fault{ErrCode: 40163}, graph.ErrorCodeLoginCodeInvalid},
-		{simulator.Fault{ErrCode: 40226}, graph.ErrorCodeAccountBlocked},
-		{simulator.Fault{ErrCode: 45011}, graph.ErrorCodeWechatUnavailable},
-		{simulator.Fault{ErrCode: 45009}, graph.ErrorCodeWechatUnavailable},
-		{simulator.Fault{ErrCode: -1}, graph.ErrorCodeWechatUnavailable},
-		{simulator.Fault{ErrCode: 40013}, graph.ErrorCodeServerMisconfigured},
-		{simulator.Fault{ErrCode: 40125}, graph.ErrorCodeServerMisconfigured},
-		{simulator.Fault{ErrCode: 40164}, graph.ErrorCodeServerMisconfigured},
-		{simulator.Fault{ErrCode: 40243}, graph.ErrorCodeServerMisconfigured},
-		{simulator.Fault{Status: 502}, graph.ErrorCodeWechatUnavailable},
-		{simulator.Fault{Body: ptr("<html>busy</html>")}, graph.ErrorCodeWechatUnavailable},
-		{simulator.Fault{Body: ptr("")}, graph.ErrorCodeWechatUnavailable},
-		{simulator.Fault{Body: ptr(`{"openid":"o","sess`)}, graph.ErrorCodeWechatUnavailable},
-		{simulator.Fault{Drop: true}, graph.ErrorCodeWechatUnavailable},
-	}
-	for _, tt := range tests {
-		t.Run(fmt.Sprintf("%+v", tt.fault), func(t *testing.T) {
-			each(t, func(t *testing.T, a *api) {
-				code := a.wechat.Login("openid-planted")
-				fault := tt.fault
-				fault.Endpoint = "jscode2session"
-				a.wechat.Fault(fault)
-				got := a.login(t, code)
-				if got.code() != tt.want {
-					t.Errorf("error code = %q, want %q: %s", got.code(), tt.want, got.text)
-				}
-				for _, secret := range []string{code, "openid-planted", simulator.DefaultApp().Secret, "http://"} {
-					if strings.Contains(got.text+a.log.String(), secret) {
-						t.Errorf("%q shows in the answer or the log", secret)
-					}
-				}
-				if tt.want == graph.ErrorCodeServerMisconfigured && !strings.Contains(a.log.String(), "fix=") {
-					t.Error("the log does not say what to fix")
-				}
-			})
-		})
-	}
-}
-
-func ptr[T any](v T) *T { return &v }
 
 func TestParallelFirstLoginsMakeOneUser(t *testing.T) {
 	each(t, func(t *testing.T, a *api) {

@@ -1,0 +1,163 @@
+package graph_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"wxpass/graph"
+	"wxpass/wechat"
+	"wxpass/wechat/simulator"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// The secrets that faults below have WeChat send, besides those that the server sends itself.
+const (
+	plantedOpenID = "openid-planted"
+	plantedKey    = "cGxhbnRlZC1rZXktMTIzNA==" // 16 bytes
+	plantedValue  = "credential-planted"
+)
+
+// wechatFault is one way in which a call of WeChat fails, and the class of it.
+type wechatFault struct {
+	name    string
+	baseURL string          // called in place of the simulator, if not empty
+	fault   simulator.Fault // of the endpoint called; CODE and SECRET in its body stand for what was sent
+	class   error
+}
+
+func wechatFaults() []wechatFault {
+	const reply = `{"openid":"` + plantedOpenID + `","session_key":"` + plantedKey + `","access_token":"` + plantedValue + `",`
+	body := func(text string) simulator.Fault { return simulator.Fault{Body: &text} }
+	return []wechatFault{
+		{name: "no such host", baseURL: "http://wechat.invalid", class: wechat.ErrUnavailable},
+		{name: "nobody listens", baseURL: "http://127.0.0.1:1", class: wechat.ErrUnavailable},
+		{name: "bad URL", baseURL: "http://[", class: wechat.ErrMisconfigured},
+		{name: "40013", fault: simulator.Fault{ErrCode: 40013}, class: wechat.ErrMisconfigured},
+		{name: "40125", fault: simulator.Fault{ErrCode: 40125}, class: wechat.ErrMisconfigured},
+		{name: "40164", fault: simulator.Fault{ErrCode: 40164}, class: wechat.ErrMisconfigured},
+		{name: "40243", fault: simulator.Fault{ErrCode: 40243}, class: wechat.ErrMisconfigured},
+		{name: "40226", fault: simulator.Fault{ErrCode: 40226}, class: wechat.ErrBlocked},
+		{name: "40029", fault: simulator.Fault{ErrCode: 40029}, class: wechat.ErrCodeInvalid},
+		{name: "40163", fault: simulator.Fault{ErrCode: 40163}, class: wechat.ErrCodeInvalid},
+		{name: "45011", fault: simulator.Fault{ErrCode: 45011}, class: wechat.ErrBusy},
+		{name: "45009", fault: simulator.Fault{ErrCode: 45009}, class: wechat.ErrBusy},
+		{name: "-1", fault: simulator.Fault{ErrCode: -1}, class: wechat.ErrUnavailable},
+		{name: "an errcode nobody knows", fault: simulator.Fault{ErrCode: 99999}, class: wechat.ErrUnavailable},
+		{name: "errmsg repeats the request", fault: body(reply + `"errcode":40029,"errmsg":"invalid code CODE of http://x/?secret=SECRET"}`), class: wechat.ErrCodeInvalid},
+		{name: "HTML repeats the request", fault: body("<html>http://x/?secret=SECRET&js_code=CODE</html>"), class: wechat.ErrUnavailable},
+		{name: "empty body", fault: body(""), class: wechat.ErrUnavailable},
+		{name: "truncated JSON", fault: body(reply + `"errco`), class: wechat.ErrUnavailable},
+		{name: "fields of another type", fault: body(reply + `"errcode":"CODE"}`), class: wechat.ErrUnavailable},
+		{name: "500", fault: simulator.Fault{Status: 500}, class: wechat.ErrUnavailable},
+		{name: "502 with a body", fault: simulator.Fault{Status: 502, Body: ptr(reply + `"errcode":0}`)}, class: wechat.ErrUnavailable},
+		{name: "redirect", fault: simulator.Fault{Status: 302}, class: wechat.ErrUnavailable},
+		{name: "dropped", fault: simulator.Fault{Drop: true}, class: wechat.ErrUnavailable},
+		{name: "dropped, code spent", fault: simulator.Fault{Drop: true, AfterConsume: true}, class: wechat.ErrUnavailable},
+		{name: "too slow", fault: simulator.Fault{DelayMS: 30_000}, class: wechat.ErrUnavailable},
+	}
+}
+
+// install makes WeChat fail at an endpoint from now on.
+func (f *wechatFault) install(a *api, endpoint, code string) {
+	app := a.auth.WeChat[0]
+	fault := f.fault
+	fault.Endpoint, fault.Times = endpoint, -1
+	if fault.Body != nil {
+		fault.Body = ptr(strings.NewReplacer("CODE", code, "SECRET", app.Secret).Replace(*fault.Body))
+	}
+	if fault.DelayMS > 0 {
+		app.Timeout = 100 * time.Millisecond
+	}
+	if f.baseURL != "" {
+		app.BaseURL = f.baseURL
+		return
+	}
+	a.wechat.Fault(fault)
+}
+
+// wantFailure checks that a flow failed as the class of f has it, and that neither the answer nor the log, down to its
+// debug lines, holds anything secret.
+func (f *wechatFault) wantFailure(t *testing.T, a *api, got *answer, invalid graph.ErrorCode, secrets ...string) {
+	t.Helper()
+	want := map[error]graph.ErrorCode{
+		wechat.ErrCodeInvalid:   invalid,
+		wechat.ErrBlocked:       graph.ErrorCodeAccountBlocked,
+		wechat.ErrBusy:          graph.ErrorCodeWechatUnavailable,
+		wechat.ErrMisconfigured: graph.ErrorCodeServerMisconfigured,
+		wechat.ErrUnavailable:   graph.ErrorCodeWechatUnavailable,
+	}[f.class]
+	if got.code() != want || len(got.Errors) != 1 {
+		t.Fatalf("error code = %q, want %q: %s", got.code(), want, got.text)
+	}
+	extensions, log := got.Errors[0].Extensions, a.log.String()
+	if wait, _ := extensions["retryAfterSeconds"].(float64); (wait >= 1) != (want == graph.ErrorCodeWechatUnavailable) {
+		t.Errorf("retryAfterSeconds = %v of %s", extensions["retryAfterSeconds"], want)
+	}
+	if (want == graph.ErrorCodeWechatUnavailable || want == invalid) && extensions["retryable"] != false {
+		t.Errorf("the code may be spent, yet retryable = %v", extensions["retryable"])
+	}
+	if want == graph.ErrorCodeServerMisconfigured && (!strings.Contains(log, "level=ERROR") || !strings.Contains(log, `fix="`)) {
+		t.Errorf("the log does not say what to fix:\n%s", log)
+	}
+	secrets = append(secrets, a.auth.WeChat[0].Secret, plantedOpenID, plantedKey, plantedValue, "http://", "secret=", "js_code", "access_token=")
+	for _, secret := range secrets {
+		if strings.Contains(got.text+log, secret) {
+			t.Errorf("%q shows in the answer or the log:\n%s\n%s", secret, got.text, log)
+		}
+	}
+}
+
+func TestWeChatsFaultsHaveTheirCodes(t *testing.T) {
+	for _, f := range wechatFaults() {
+		t.Run(f.name, func(t *testing.T) {
+			each(t, func(t *testing.T, a *api) {
+				code := a.wechat.Login(plantedOpenID)
+				f.install(a, "jscode2session", code)
+				got := a.login(t, code)
+				f.wantFailure(t, a, got, graph.ErrorCodeLoginCodeInvalid, code, a.wechat.SessionKey(simulator.DefaultApp().ID, plantedOpenID))
+				if n := a.wechat.Calls("jscode2session"); n > 1 {
+					t.Errorf("the code was sent %d times", n)
+				}
+				if strings.Contains(a.dump(t), plantedOpenID) {
+					t.Error("a login that failed left something in the database")
+				}
+			})
+		})
+	}
+}
+
+func TestWeChatsFaultsWithPhonesHaveTheirCodes(t *testing.T) {
+	for _, endpoint := range []string{"getuserphonenumber", "stable_token"} {
+		for _, f := range wechatFaults() {
+			if f.class == wechat.ErrCodeInvalid && endpoint == "stable_token" {
+				continue // no code is sent there
+			}
+			t.Run(endpoint+", "+f.name, func(t *testing.T) {
+				each(t, func(t *testing.T, a *api) {
+					g, code := a.mustLogin(t, "openid-1"), a.phoneCode("openid-1", number)
+					f.install(a, endpoint, code)
+					got := a.bindPhone(t, g.Token, code)
+					f.wantFailure(t, a, got, graph.ErrorCodePhoneCodeInvalid, code, g.Token, number[3:])
+					if n := a.wechat.Calls("getuserphonenumber"); n > 2 || n > 1 && f.fault.ErrCode != -1 {
+						t.Errorf("the code was sent %d times", n)
+					}
+					if got := a.do(t, g.Token, "{ me { steps } }", nil); !strings.Contains(got.text, `"steps":[]`) {
+						t.Errorf("the user is %s", got.text)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestTheLogNamesTheAddressThatWeChatRefuses(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		a.wechat.Fault(simulator.Fault{Endpoint: "jscode2session", ErrCode: 40164})
+		a.login(t, a.wechat.Login("openid-1"))
+		if log := a.log.String(); !strings.Contains(log, "calling from 203.0.113.7") || !strings.Contains(log, "IP whitelist") {
+			t.Errorf("log:\n%s", log)
+		}
+	})
+}
