@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,6 +40,17 @@ type jwtClaims struct {
 	jwt.RegisteredClaims
 	SessionID uuid.UUID `json:"sid"`
 	AppID     string    `json:"aud"` // one app, in place of the library's list
+}
+
+// UnmarshalJSON takes the form on the wire, and times as numbers alone: the library takes texts for them too.
+func (c *jwtClaims) UnmarshalJSON(data []byte) error {
+	type plain jwtClaims
+	var times struct {
+		ExpiresAt float64 `json:"exp"`
+		IssuedAt  float64 `json:"iat"`
+		NotBefore float64 `json:"nbf"`
+	}
+	return errors.Join(json.Unmarshal(data, (*plain)(c)), json.Unmarshal(data, &times))
 }
 
 // Issue returns a signed token.
