@@ -216,5 +216,33 @@ func TestAKeyReplacedBetweenTapAndCall(t *testing.T) {
 		if got.code() != graph.ErrorCodeSessionKeyExpired || !strings.Contains(got.Errors[0].Message, "log in first, then let the user tap again") {
 			t.Errorf("after ten minutes: %s", got.text)
 		}
+		// What the answer asks for helps, whatever wx.checkSession says in the client.
+		g = a.mustLogin(t, "openid-1")
+		if got := a.authorizeProfile(t, g.Token, map[string]any{"encrypted": a.sealed(t, profileOf("openid-1", "Band", ""))}); got.code() != "" {
+			t.Errorf("logged in and tapped again: %s", got.text)
+		}
+		if n := a.wechat.Calls("checksession"); n != 0 {
+			t.Errorf("WeChat was asked %d times whether a key is good", n)
+		}
+	})
+}
+
+// Several logins of one start of an app may be answered in another order than they were asked in.
+func TestALateAnswerDoesNotBringAnOldKeyBack(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		early := a.wechat.Login("openid-1")
+		a.wechat.Fault(simulator.Fault{Endpoint: "jscode2session", DelayMS: 300, AfterConsume: true})
+		late := make(chan *answer)
+		go func() { late <- a.login(t, early) }()
+		for a.wechat.Calls("jscode2session") == 0 {
+			time.Sleep(time.Millisecond) // until WeChat is being asked
+		}
+		a.clock.Advance(time.Second)
+		g := a.mustLogin(t, "openid-1")
+		a.granted(t, <-late)
+		a.clock.Advance(time.Hour) // the key before the current one is tried no more
+		if got := a.authorizeProfile(t, g.Token, map[string]any{"encrypted": a.sealed(t, profileOf("openid-1", "Band", ""))}); got.code() != "" {
+			t.Errorf("under the key of the later login: %s", got.text)
+		}
 	})
 }

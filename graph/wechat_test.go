@@ -1,10 +1,19 @@
 package graph_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"wxpass/db/dbtest"
 	"wxpass/graph"
 	"wxpass/wechat"
 	"wxpass/wechat/simulator"
@@ -160,4 +169,84 @@ func TestTheLogNamesTheAddressThatWeChatRefuses(t *testing.T) {
 			t.Errorf("log:\n%s", log)
 		}
 	})
+}
+
+// TestCodesThatNoAppOfOursMadeTellOfTheAppID: tools or a build with another app id get a code refused at every login.
+func TestCodesThatNoAppOfOursMadeTellOfTheAppID(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		for name, code := range map[string]string{
+			"the tools' mock text": "the code is a mock one",
+			"another app's":        a.wechat.LoginAs(simulator.User{OpenID: "openid-1", AppID: "wx-not-ours"}),
+			"an app's of ours":     a.wechat.LoginAs(simulator.User{OpenID: "openid-1", AppID: a.otherApp.ID}),
+		} {
+			got := a.login(t, code)
+			if got.code() != graph.ErrorCodeLoginCodeInvalid || !strings.Contains(got.Errors[0].Message, "app id") {
+				t.Errorf("%s: %s", name, got.text)
+			}
+		}
+	})
+}
+
+// TestWhoHangsUpLeavesNothingBehind has clients leave while WeChat is slower than its deadline. It must not run beside
+// other tests, whose goroutines would be counted in.
+func TestWhoHangsUpLeavesNothingBehind(t *testing.T) {
+	for name, fresh := range map[string]func(*testing.T) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, fresh(t))
+			g := a.mustLogin(t, "openid-1")
+			a.bindPhone(t, g.Token, "sim-"+number)
+			for _, app := range a.auth.WeChat {
+				app.Timeout = 500 * time.Millisecond
+			}
+			before := runtime.NumGoroutine()
+			a.wechat.Fault(simulator.Fault{Endpoint: "*", DelayMS: 60_000, Times: -1})
+			var wait sync.WaitGroup
+			for i := range 20 {
+				for token, query := range map[string]string{
+					"":      fmt.Sprintf(`mutation { silentLogin(input: {code: "slow-%d"}) { token } }`, i),
+					g.Token: fmt.Sprintf(`mutation { bindPhone(input: {code: "slow-%d"}) { user { id } } }`, i),
+				} {
+					wait.Go(func() { a.hangUp(t, token, query) })
+				}
+			}
+			wait.Wait()
+			left := 0
+			for range 500 {
+				if left = runtime.NumGoroutine(); left <= before {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			stacks := make([]byte, 1<<20)
+			t.Errorf("%d goroutines, %d before:\n%s", left, before, stacks[:runtime.Stack(stacks, true)])
+		})
+	}
+}
+
+// hangUp sends a document and leaves when WeChat is being asked.
+func (a *api) hangUp(t *testing.T, token, query string) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	asked := func() int { return a.wechat.Calls("jscode2session") + a.wechat.Calls("getuserphonenumber") }
+	before := asked()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		defer leave()
+		for asked() <= before && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	body, err := json.Marshal(map[string]string{"query": query})
+	if err != nil {
+		t.Error(err)
+	}
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	a.handler.ServeHTTP(httptest.NewRecorder(), r)
+	leave()
+	<-gone
 }
