@@ -151,6 +151,25 @@ func TestEveryExchangeHasAConnectionOfItsOwn(t *testing.T) {
 	}
 }
 
+// A server may close a connection between two requests. One that was used before must not make net/http send the
+// next code twice.
+func TestACodeIsNotSentAgainOverADeadConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 {
+		if _, err := w.Code2Session(t.Context(), w.sim.Login("alice")); err != nil {
+			t.Fatal(err)
+		}
+		w.sim.Fault(simulator.Fault{Endpoint: "jscode2session", Drop: true})
+		before := w.sim.Calls("jscode2session")
+		_, err := w.Code2Session(t.Context(), w.sim.Login("alice"))
+		wantClass(t, err, wechat.ErrUnavailable)
+		if n := w.sim.Calls("jscode2session") - before; n != 1 {
+			t.Fatalf("a code was sent %d times", n)
+		}
+	}
+}
+
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, client := range []*http.Client{nil, {}} {

@@ -196,7 +196,7 @@ func reason(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
 	case errors.As(err, &cert):
-		return cert.Error()
+		return cert.Error() + "; in WeChat Cloud Hosting, switch the token-free API service off"
 	case errors.As(err, &op): // holds the DNS error, if it was one
 		return op.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

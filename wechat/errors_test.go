@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"wxpass/wechat"
@@ -104,6 +106,57 @@ func TestErrorsTellWhatHelpsAndNotWhatWasSent(t *testing.T) {
 	w.sim.Fault(simulator.Fault{Endpoint: "*", Body: &body})
 	_, err = w.Code2Session(t.Context(), "c")
 	wantSilent(t, err)
+}
+
+func TestOnlyTheErrcodeDecides(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		reply string
+		want  error
+	}{
+		{`{"errcode":0,"errmsg":"invalid code","openid":"alice","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`, nil},
+		{`{"errmsg":"40029 invalid code","openid":"alice","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`, nil},
+		{`{"errcode":40029,"errmsg":"ok"}`, wechat.ErrCodeInvalid},
+		{`{"errcode":40029,"errmsg":"system error, rid: 5f0b5b5b-1a2b3c4d-5e6f7a8b"}`, wechat.ErrCodeInvalid},
+		{`{"errcode":40029,"errmsg":"invalid code hints: [ req_id: mhIcLMaLE-TD ]"}`, wechat.ErrCodeInvalid},
+		{`{"errcode":40029}`, wechat.ErrCodeInvalid},
+		{`{"errcode":-1,"errmsg":"invalid code"}`, wechat.ErrUnavailable},
+		{`{"errcode":40226,"errmsg":"ok","openid":"alice","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`, wechat.ErrBlocked},
+	} {
+		w := newWorld(t)
+		w.sim.Fault(simulator.Fault{Endpoint: "*", Body: &tt.reply})
+		_, err := w.Code2Session(t.Context(), "c")
+		wantClass(t, err, tt.want)
+		if (err == nil) != (tt.want == nil) {
+			t.Errorf("%s: %v", tt.reply, err)
+		}
+	}
+}
+
+// WeChat's cloud puts itself in front of api.weixin.qq.com with a certificate nobody knows, while its token-free API
+// service is on. (GH binarywang/WxJava#3570)
+func TestAnUnknownCertificateIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Bool
+	between := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
+	between.Config.ErrorLog = log.New(io.Discard, "", 0)
+	between.StartTLS()
+	t.Cleanup(between.Close)
+	for _, client := range []*http.Client{nil, {}} {
+		c := newClient(between.URL)
+		c.HTTP = client
+		_, err := c.Code2Session(t.Context(), "the-code")
+		wantClass(t, err, wechat.ErrUnavailable)
+		wantSilent(t, err, "the-code", between.URL)
+		if asked.Load() {
+			t.Error("the code was sent to whoever it is")
+		}
+		for _, part := range []string{"certificate", "Cloud Hosting"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%q does not tell of the %s", err, part)
+			}
+		}
+	}
 }
 
 func TestNoAnswer(t *testing.T) {
