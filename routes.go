@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 
 	"github.com/rs/cors"
 
@@ -65,7 +66,20 @@ func routes(p *program, s *settings, store *db.Store, avatars *avatar.Store, wor
 	if world.fake != nil {
 		mux.Handle("/simulator/", http.NewCrossOriginProtection().Handler(world.fake)) // no page elsewhere logs anybody in
 	}
-	return mux
+	return straight(mux)
+}
+
+// straight answers 404 where net/http would redirect to a path that it likes better: whoever follows a redirect sends
+// the code or token in the request once more.
+func straight(mux *http.ServeMux) http.Handler {
+	redirect := reflect.TypeOf(http.RedirectHandler("", 0))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if handler, _ := mux.Handler(r); reflect.TypeOf(handler) == redirect {
+			http.NotFound(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // bounded ends what a request started when its time is up, so that a database that hangs does not hang us.

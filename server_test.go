@@ -430,6 +430,8 @@ func TestProductionRefusesToStart(t *testing.T) {
 		{"zero key", []string{"DATA_KEYS=k:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, []string{`DATA_KEYS: key "k" is an example`}},
 		{"one key for both", []string{"TOKEN_KEYS=" + key, "DATA_KEYS=" + key}, []string{"DATA_KEYS repeats a key of TOKEN_KEYS"}},
 		{"simulator's app", []string{"WECHAT_APPS=" + simulator.DefaultApp().ID + ":x"}, []string{"WECHAT_APPS: entry 1 is the simulator's"}},
+		{"simulator's secret", []string{"WECHAT_APPS=wx1:" + simulator.DefaultApp().Secret}, []string{"WECHAT_APPS: entry 1 is the simulator's"}},
+		{"short data key", []string{"DATA_KEYS=k:c2hvcnQtc2VjcmV0"}, []string{`DATA_KEYS: key "k" has 12 bytes, 32 are wanted`}},
 		{"no secret", []string{"WECHAT_APPS=wx1"}, []string{"WECHAT_APPS: entry 1 is not of the form appid:secret"}},
 		{"plain http", []string{"WECHAT_BASE_URL=http://wechat.example"}, []string{"WECHAT_BASE_URL must be https"}},
 		{"loopback", []string{"WECHAT_BASE_URL=https://127.0.0.1:1"}, []string{"WECHAT_BASE_URL must be https and not this machine"}},

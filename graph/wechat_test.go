@@ -55,6 +55,7 @@ func wechatFaults() []wechatFault {
 		{name: "-1", fault: simulator.Fault{ErrCode: -1}, class: wechat.ErrUnavailable},
 		{name: "an errcode nobody knows", fault: simulator.Fault{ErrCode: 99999}, class: wechat.ErrUnavailable},
 		{name: "errmsg repeats the request", fault: body(reply + `"errcode":40029,"errmsg":"invalid code CODE of http://x/?secret=SECRET"}`), class: wechat.ErrCodeInvalid},
+		{name: "errmsg repeats the request, for the log", fault: body(reply + `"errcode":45011,"errmsg":"invalid code CODE of http://x/?secret=SECRET"}`), class: wechat.ErrBusy},
 		{name: "HTML repeats the request", fault: body("<html>http://x/?secret=SECRET&js_code=CODE</html>"), class: wechat.ErrUnavailable},
 		{name: "empty body", fault: body(""), class: wechat.ErrUnavailable},
 		{name: "truncated JSON", fault: body(reply + `"errco`), class: wechat.ErrUnavailable},
