@@ -96,9 +96,6 @@ func openSQLite(path string, o Options) (*sql.DB, error) {
 	return conn, nil
 }
 
-// Stats tells how the connections are used.
-func (s *Store) Stats() sql.DBStats { return s.root().DB.Stats() }
-
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int

@@ -53,8 +53,8 @@ func TestTransactionsThatDeadlockBothHappen(t *testing.T) {
 		}
 		return tx.RecordEvent(t.Context(), db.Event{UserID: users[n].ID, Kind: db.EventLogin})
 	})
-	if runs != 3 {
-		t.Errorf("%d runs, want 3: one of two was the deadlock's victim, once", runs)
+	if runs < 3 { // on a busy machine the winner may lose to the second try of the loser
+		t.Errorf("%d runs, want 3 or more: one of two was the deadlock's victim", runs)
 	}
 	for _, u := range users {
 		if events, err := s.Events(t.Context(), u.ID, 10); err != nil || len(events) != 1 {
