@@ -105,8 +105,8 @@ func (f *wechatFault) wantFailure(t *testing.T, a *api, got *answer, invalid gra
 	if wait, _ := extensions["retryAfterSeconds"].(float64); (wait >= 1) != (want == graph.ErrorCodeWechatUnavailable) {
 		t.Errorf("retryAfterSeconds = %v of %s", extensions["retryAfterSeconds"], want)
 	}
-	if (want == graph.ErrorCodeWechatUnavailable || want == invalid) && extensions["retryable"] != false {
-		t.Errorf("the code may be spent, yet retryable = %v", extensions["retryable"])
+	if notSent := f.baseURL != ""; (want == graph.ErrorCodeWechatUnavailable || want == invalid) && extensions["retryable"] != notSent {
+		t.Errorf("retryable = %v, of a code that was not sent: %v", extensions["retryable"], notSent)
 	}
 	if want == graph.ErrorCodeServerMisconfigured && (!strings.Contains(log, "level=ERROR") || !strings.Contains(log, `fix="`)) {
 		t.Errorf("the log does not say what to fix:\n%s", log)
