@@ -1,7 +1,11 @@
 package main
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -49,5 +53,31 @@ func TestWhoImportsWhom(t *testing.T) {
 				t.Error("db must not import net/http")
 			}
 		}
+	}
+}
+
+// TestWhoCallsOut holds which files make HTTP requests: to WeChat, and to a bucket of the operator's. No address that a
+// client sends is ever fetched.
+func TestWhoCallsOut(t *testing.T) {
+	t.Parallel()
+	allowed := []string{"avatar/s3.go", "parts.go", "wechat/call.go", "wechat/client.go"}
+	calls := regexp.MustCompile(`\bhttp\.(Get|Post|PostForm|Head|NewRequest|NewRequestWithContext|Client\{|DefaultClient|DefaultTransport|Transport\{)|\bnet\.(Dial|Dialer)`)
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || path == "bench" || strings.HasPrefix(entry.Name(), ".") && path != "."):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || slices.Contains(allowed, filepath.ToSlash(path)):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if found := calls.Find(text); found != nil {
+			t.Errorf("%s makes requests of its own: %s", path, found)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

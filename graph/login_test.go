@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wxpass/db"
+	"wxpass/db/dbtest"
 	"wxpass/graph"
 	"wxpass/keyring"
 	"wxpass/wechat/simulator"
@@ -136,6 +137,12 @@ func TestParallelFirstLoginsMakeOneUser(t *testing.T) {
 		}
 		if len(users) != 1 || fresh != 1 {
 			t.Errorf("%d users, %d logins that say they made one; want 1 and 1", len(users), fresh)
+		}
+		for _, table := range []string{"users", "user_identities"} {
+			var rows int
+			if err := dbtest.Raw(t, a.url).QueryRow("SELECT count(*) FROM " + table).Scan(&rows); err != nil || rows != 1 {
+				t.Errorf("%d rows of %s, %v; want 1", rows, table, err)
+			}
 		}
 	})
 }

@@ -122,6 +122,9 @@ func TestPhoneCodesRefused(t *testing.T) {
 				if n := a.events(t, g.User.ID)[db.EventPhoneRefused]; n != 1 {
 					t.Errorf("%d refusals on record, want 1", n)
 				}
+				if got := a.do(t, g.Token, "{ me { steps maskedPhone } }", nil); !strings.Contains(got.text, `"steps":[],"maskedPhone":null`) {
+					t.Errorf("the account changed: %s", got.text)
+				}
 			})
 		})
 	}
