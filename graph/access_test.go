@@ -99,7 +99,7 @@ func (a *api) product(t testing.TB, sku string, priceFen int64) string {
 }
 
 // withSteps logs somebody in who has passed the steps.
-func (a *api) withSteps(t *testing.T, steps ...auth.Step) (token string) {
+func (a *api) withSteps(t testing.TB, steps ...auth.Step) (token string) {
 	t.Helper()
 	token = a.mustLogin(t, "o").Token
 	for _, step := range steps {

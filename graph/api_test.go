@@ -47,7 +47,7 @@ func each(t *testing.T, test func(t *testing.T, a *api)) {
 	dbtest.Each(t, func(t *testing.T, url string) { test(t, newAPI(t, url)) })
 }
 
-func newAPI(t *testing.T, url string, hooks ...dbtest.Hook) *api {
+func newAPI(t testing.TB, url string, hooks ...dbtest.Hook) *api {
 	t.Helper()
 	clock := dbtest.NewClock()
 	a := &api{url: url, clock: clock, log: &logBuffer{}, otherApp: simulator.App{ID: "wxfedcba9876543210", Secret: "other-app-secret"}}
@@ -116,7 +116,7 @@ func (a *answer) reason() string {
 }
 
 // field decodes one field of the data.
-func (a *answer) field(t *testing.T, name string, into any) {
+func (a *answer) field(t testing.TB, name string, into any) {
 	t.Helper()
 	if err := json.Unmarshal(a.Data[name], into); err != nil {
 		t.Fatalf("no %s in %s", name, a.text)
@@ -168,12 +168,12 @@ func (a *api) login(t testing.TB, code string) *answer {
 }
 
 // mustLogin logs in as the person with that openid.
-func (a *api) mustLogin(t *testing.T, openid string) grant {
+func (a *api) mustLogin(t testing.TB, openid string) grant {
 	t.Helper()
 	return a.granted(t, a.login(t, a.wechat.Login(openid)))
 }
 
-func (a *api) granted(t *testing.T, got *answer) (g grant) {
+func (a *api) granted(t testing.TB, got *answer) (g grant) {
 	t.Helper()
 	if got.code() != "" {
 		t.Fatalf("login: %s", got.text)

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/google/uuid"
@@ -54,6 +55,11 @@ func Handler(r *Resolver, o Options) http.Handler {
 			RequireAuth: requireAuth,
 		},
 	})
+	return endpoint(schema, o)
+}
+
+// endpoint answers requests to schema.
+func endpoint(schema graphql.ExecutableSchema, o Options) http.Handler {
 	limits, documents := o.Limits.withDefaults(), newDocuments()
 	server := handler.New(schema)
 	if o.Failed == nil {

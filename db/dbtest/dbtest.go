@@ -28,7 +28,7 @@ import (
 // that is migrated.
 func Each(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
-	for engine, fresh := range map[string]func(*testing.T) string{"sqlite": SQLite, "postgres": Postgres} {
+	for engine, fresh := range map[string]func(testing.TB) string{"sqlite": SQLite, "postgres": Postgres} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			test(t, fresh(t))
@@ -75,7 +75,7 @@ func Raw(t testing.TB, url string) *sql.DB {
 }
 
 // SQLite returns the URL of a fresh, migrated SQLite database.
-func SQLite(t *testing.T) string {
+func SQLite(t testing.TB) string {
 	t.Helper()
 	url := "sqlite:" + filepath.Join(t.TempDir(), "test.db")
 	if err := migrate(url); err != nil {
@@ -86,7 +86,7 @@ func SQLite(t *testing.T) string {
 
 // Postgres returns the URL of a fresh, migrated PostgreSQL database; the test is skipped, or with CI=true fails, when
 // there is no server.
-func Postgres(t *testing.T) string {
+func Postgres(t testing.TB) string {
 	t.Helper()
 	server, err := theServer()
 	if err != nil {
