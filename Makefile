@@ -22,7 +22,7 @@ test: ## all tests; the PostgreSQL half needs PostgreSQL installed or TEST_DATAB
 check: playground generate-diff fmt lint vuln audit race bench-small browser demo ## everything CI does besides the tests
 
 generate: $(MINIPROGRAM)/node_modules/.package-lock.json ## write the code that comes from schema.graphqls
-	go tool gqlgen generate
+	go run ./graph/generate
 	npm run --silent --prefix $(MINIPROGRAM) generate
 
 miniprogram: $(MINIPROGRAM)/node_modules/.package-lock.json ## the Mini Program package: types and tests

@@ -2,7 +2,6 @@ package graph_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,10 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql"
-
 	"wxpass/auth"
-	"wxpass/db"
 	"wxpass/db/dbtest"
 	"wxpass/graph"
 )
@@ -86,51 +82,8 @@ func BenchmarkRequest(b *testing.B) {
 // BenchmarkExecution is a request to resolvers that have their rows at hand, with directives that let everybody
 // through: what is left is reading the request, finding the document, executing and writing.
 func BenchmarkExecution(b *testing.B) {
-	name := "Li Lei"
-	rows := &rowsAtHand{Resolver: &graph.Resolver{}, orders: &graph.OrderConnection{PageInfo: &graph.PageInfo{EndCursor: &name}},
-		user: &db.User{ID: db.NewID(), Nickname: &name, PhoneSealed: []byte{1}, CreatedAt: time.Now().UTC().Truncate(time.Second)}}
-	for _, o := range someOrders(20) {
-		rows.orders.Edges = append(rows.orders.Edges, &graph.OrderEdge{Cursor: o.OrderNo, Node: o})
-	}
-	schema := graph.NewExecutableSchema(graph.Config{Resolvers: rows, Directives: graph.DirectiveRoot{
-		RequireAuth: func(ctx context.Context, _ any, next graphql.Resolver, _ []auth.Step) (any, error) { return next(ctx) },
-	}})
-	handler := graph.Endpoint(schema, graph.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	handler := graph.Endpoint(newRows(20).schema(), graph.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	b.Run("typename", func(b *testing.B) { benchmark(b, handler, "", `query T { __typename }`, `{}`) })
 	b.Run("me", func(b *testing.B) { benchmark(b, handler, "", meDocument, `{}`) })
 	b.Run("myOrders", func(b *testing.B) { benchmark(b, handler, "", ordersDocument, `{"first":20}`) })
-}
-
-// someOrders makes orders of three items each.
-func someOrders(n int) (orders []*db.Order) {
-	remark := "不要葱，谢谢"
-	for i := range n {
-		now := time.Now().UTC().Truncate(time.Second)
-		o := &db.Order{ID: db.NewID(), OrderNo: fmt.Sprintf("20261120_%d", 100+i), Status: db.OrderPending, TotalFen: 5994, Remark: &remark, CreatedAt: now, UpdatedAt: now}
-		for line := range 3 {
-			o.Items = append(o.Items, &db.OrderItem{LineNo: line + 1, SKU: fmt.Sprintf("sku-%d", line), Title: "茉莉花茶 500 ml", Quantity: 2, UnitPriceFen: 999})
-		}
-		orders = append(orders, o)
-	}
-	return orders
-}
-
-// rowsAtHand answers the two queries of the benchmarks without a database.
-type rowsAtHand struct {
-	*graph.Resolver
-	user   *db.User
-	orders *graph.OrderConnection
-}
-
-func (r *rowsAtHand) Query() graph.QueryResolver { return rowsQuery{r.Resolver.Query(), r} }
-
-type rowsQuery struct {
-	graph.QueryResolver
-	rows *rowsAtHand
-}
-
-func (q rowsQuery) Me(context.Context) (*db.User, error) { return q.rows.user, nil }
-
-func (q rowsQuery) MyOrders(context.Context, int, *string, *db.OrderStatus) (*graph.OrderConnection, error) {
-	return q.rows.orders, nil
 }
