@@ -70,11 +70,12 @@ func writeElements[T any](w *writer, at *spot, field *graphql.CollectedField, li
 	}
 	start := len(w.out)
 	w.out = append(w.out, '[')
+	var here spot // one for all elements: it is on the heap
 	for i, v := range list {
 		if i > 0 {
 			w.out = append(w.out, ',')
 		}
-		here := spot{parent: at, index: i}
+		here = spot{parent: at, index: i}
 		writeValue(w, &here, field, v, write)
 		at.invalid = at.invalid || here.invalid && field.Definition.Type.Elem.NonNull
 	}
