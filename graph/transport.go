@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -225,13 +226,24 @@ func (t transport) refuse(w http.ResponseWriter, r *http.Request, media string, 
 }
 
 func write(w http.ResponseWriter, r *http.Request, media string, status int, answer any) {
-	text, err := json.Marshal(answer)
+	text, err := encode(answer)
 	if err != nil { // the data of a resolver that is no JSON
 		status = http.StatusInternalServerError
 		text = fmt.Appendf(nil, `{"errors":[{"message":"The server failed.","extensions":{"code":"INTERNAL","requestId":%q}}]}`, auth.RequestFrom(r.Context()).ID)
 	}
-	w.Header().Set("Content-Type", media+"; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
+	header := w.Header()
+	header.Set("Content-Type", media+"; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	w.Write(text) // an error here means the client has gone
+}
+
+// encode makes the text of an answer. The data of one without errors is put in as it is: encoding/json would read all
+// of it again, which takes longer than executing did.
+func encode(answer any) ([]byte, error) {
+	if a, ok := answer.(*graphql.Response); ok && a != nil && len(a.Errors) == 0 && len(a.Extensions) == 0 {
+		return slices.Concat([]byte(`{"data":`), a.Data, []byte(`}`)), nil
+	}
+	return json.Marshal(answer)
 }
