@@ -43,6 +43,12 @@ func (s *Server) controlRoute(route string) func(body io.Reader) (any, error) {
 		return s.controlSettings
 	case "faults":
 		return s.controlFault
+	case "faults/list":
+		return s.controlListFaults
+	case "faults/clear":
+		return s.controlClearFaults
+	case "calls":
+		return s.controlTraffic
 	case "reset":
 		return s.controlReset
 	}

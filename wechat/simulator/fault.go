@@ -1,11 +1,10 @@
 package simulator
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -15,19 +14,27 @@ const (
 	maxDelay  = time.Minute
 )
 
-// Fault is something wrong with the next answers of an endpoint. An errcode, a body and a drop take the place of the
-// answer, and the request has then no effect; a delay alone comes before it.
+// Fault is something wrong with the next answers of an endpoint. An errcode, a status, a body, a drop and a reset take
+// the place of the answer, and the request has then no effect. A delay comes before the answer, and a cut, a stall or a
+// trickle spoil how it arrives, whichever answer it is.
+//
+// What a fault cannot play is a WeChat that refuses connections: end the simulator for that.
 type Fault struct {
-	Endpoint string  `json:"endpoint"` // the last element of the path, such as "jscode2session", or "*" for all
-	ErrCode  int     `json:"errcode"`  // answer this error of WeChat's
-	Status   int     `json:"status"`   // HTTP status; defaults to 200
-	DelayMS  int     `json:"delayMs"`  // wait so many milliseconds first
-	Body     *string `json:"body"`     // answer exactly this; may be empty
-	Drop     bool    `json:"drop"`     // close the connection instead of answering
-	Times    int     `json:"times"`    // how many requests are met; defaults to 1, negative for all until Reset
+	Endpoint  string  `json:"endpoint"`            // the last element of the path, such as "jscode2session", or "*" for all
+	ErrCode   int     `json:"errcode,omitempty"`   // answer this error of WeChat's
+	Status    int     `json:"status,omitempty"`    // HTTP status; defaults to 200
+	DelayMS   int     `json:"delayMs,omitempty"`   // wait so many milliseconds first
+	Body      *string `json:"body,omitempty"`      // answer exactly this; may be empty
+	Drop      bool    `json:"drop,omitempty"`      // close the connection instead of answering
+	Reset     bool    `json:"reset,omitempty"`     // break the connection off, with a TCP reset, instead of answering
+	Cut       bool    `json:"cut,omitempty"`       // close the connection in the middle of the body
+	Stall     bool    `json:"stall,omitempty"`     // stop in the middle of the body, and keep the connection for a minute
+	TrickleMS int     `json:"trickleMs,omitempty"` // send the body a byte at a time, with so many milliseconds between
+	Share     float64 `json:"share,omitempty"`     // of the requests, taken at random, that are met; defaults to all, 1
+	Times     int     `json:"times"`               // how many requests are met; defaults to 1, negative for all until it is cleared
 
 	// AfterConsume lets the request have its effect before things go wrong, so that its code is spent.
-	AfterConsume bool `json:"afterConsume"`
+	AfterConsume bool `json:"afterConsume,omitempty"`
 }
 
 // Fault adds f behind the faults already waiting. A request meets the first that fits.
@@ -40,37 +47,39 @@ func (s *Server) Fault(f Fault) {
 	s.state.faults = append(s.state.faults, &f)
 }
 
-// validate tells what is wrong with a fault that came over the wire.
-func (f *Fault) validate() error {
-	switch {
-	case f.Endpoint == "" || strings.Contains(f.Endpoint, "/"):
-		return errors.New(`"endpoint" must be the last element of an API path, such as "jscode2session", or "*"`)
-	case f.ErrCode == 0 && f.Status == 0 && f.DelayMS == 0 && f.Body == nil && !f.Drop:
-		return errors.New(`nothing to go wrong: give "errcode", "status", "delayMs", "body" or "drop"`)
-	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
-		return errors.New(`"status" must be 200 to 599`)
-	case f.DelayMS < 0 || time.Duration(f.DelayMS)*time.Millisecond > maxDelay:
-		return fmt.Errorf(`"delayMs" must be 0 to %d`, maxDelay.Milliseconds())
-	case f.ErrCode != 0 && f.Body != nil:
-		return errors.New(`"errcode" and "body" exclude each other`)
-	case f.Drop && (f.ErrCode != 0 || f.Body != nil || f.Status != 0):
-		return errors.New(`"drop" excludes "errcode", "status" and "body"`)
-	case f.Times < -1:
-		return errors.New(`"times" must be a count, or -1 or 0 for all until the reset`)
+// Faults returns the faults that are waiting, with how often each still comes.
+func (s *Server) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := []Fault{} // and not nil, which JSON writes as null
+	for _, f := range s.state.faults {
+		waiting = append(waiting, *f)
 	}
-	return nil
+	return waiting
 }
 
-// meet counts a request to endpoint and returns the fault in its way; the zero Fault when there is none.
+// ClearFaults takes away the faults of one endpoint, as it is written in them, or with "" all, and returns how many.
+// Requests that have met one already go on as they are.
+func (s *Server) ClearFaults(endpoint string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var kept []*Fault
+	for _, f := range s.state.faults {
+		if endpoint != "" && f.Endpoint != endpoint {
+			kept = append(kept, f)
+		}
+	}
+	cleared := len(s.state.faults) - len(kept)
+	s.state.faults = kept
+	return cleared
+}
+
+// meet returns the fault in the way of a request to endpoint; the zero Fault when there is none.
 func (s *Server) meet(endpoint string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.calls == nil {
-		s.state.calls = map[string]int{}
-	}
-	s.state.calls[endpoint]++
 	for i, f := range s.state.faults {
-		if f.Endpoint != endpoint && f.Endpoint != "*" {
+		if f.Endpoint != endpoint && f.Endpoint != "*" || f.Share > 0 && rand.Float64() >= f.Share {
 			continue
 		}
 		met := *f
@@ -85,54 +94,36 @@ func (s *Server) meet(endpoint string) Fault {
 	return Fault{}
 }
 
-// delay waits, and reports whether the client did too.
-func (f *Fault) delay(ctx context.Context) bool {
-	if f.DelayMS <= 0 {
-		return true
-	}
-	timer := time.NewTimer(time.Duration(f.DelayMS) * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// strike answers in the place of the endpoint, under the Content-Type set, and reports whether it did: a fault may be a
-// mere delay, or none.
-func (f *Fault) strike(w http.ResponseWriter) bool {
-	status := f.Status
-	if status == 0 {
-		status = http.StatusOK
+// validate tells what is wrong with a fault that came over the wire.
+func (f *Fault) validate() error {
+	most := int(maxDelay.Milliseconds())
+	hangsUp, spoils := f.Drop || f.Reset, 0
+	for _, is := range []bool{hangsUp, f.Cut, f.Stall, f.TrickleMS != 0} {
+		if is {
+			spoils++
+		}
 	}
 	switch {
-	case f.Drop:
-		hangUp(w)
-	case f.Body != nil:
-		w.WriteHeader(status)
-		fmt.Fprint(w, *f.Body)
-	case f.ErrCode != 0:
-		w.WriteHeader(status)
-		w.Write(encode(refuse(f.ErrCode)))
-	case f.Status != 0:
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(status)
-		fmt.Fprintf(w, "<html><body><h1>%d %s</h1></body></html>", status, http.StatusText(status))
-	default:
-		return false
+	case f.Endpoint == "" || strings.Contains(f.Endpoint, "/"):
+		return errors.New(`"endpoint" must be the last element of an API path, such as "jscode2session", or "*"`)
+	case f.ErrCode == 0 && f.Status == 0 && f.DelayMS == 0 && f.Body == nil && spoils == 0:
+		return errors.New(`nothing to go wrong: give "errcode", "status", "delayMs", "body", "drop", "reset", "cut", "stall" or "trickleMs"`)
+	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
+		return errors.New(`"status" must be 200 to 599`)
+	case f.DelayMS < 0 || f.DelayMS > most || f.TrickleMS < 0 || f.TrickleMS > most:
+		return fmt.Errorf(`"delayMs" and "trickleMs" must be 0 to %d`, most)
+	case f.ErrCode != 0 && f.Body != nil:
+		return errors.New(`"errcode" and "body" exclude each other`)
+	case hangsUp && (f.ErrCode != 0 || f.Body != nil || f.Status != 0):
+		return errors.New(`"drop" and "reset" exclude "errcode", "status" and "body"`)
+	case spoils > 1 || f.Drop && f.Reset:
+		return errors.New(`"drop", "reset", "cut", "stall" and "trickleMs" exclude each other`)
+	case f.Share < 0 || f.Share > 1:
+		return errors.New(`"share" must be 0 to 1; 0 and 1 are all requests`)
+	case f.Times < -1:
+		return errors.New(`"times" must be a count, or -1 or 0 for all until it is cleared`)
 	}
-	return true
-}
-
-// hangUp closes the connection without an answer.
-func hangUp(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler) // the way net/http documents, for HTTP/2 and for writers that cannot be hijacked
-	}
-	conn.Close()
+	return nil
 }
 
 func (s *Server) controlFault(body io.Reader) (any, error) {
@@ -150,8 +141,28 @@ func (s *Server) controlFault(body io.Reader) (any, error) {
 	waiting := len(s.state.faults)
 	s.mu.Unlock()
 	if waiting >= maxFaults {
-		return nil, errors.New("too many faults are waiting; POST /simulator/control/reset forgets them")
+		return nil, errors.New("too many faults are waiting; POST /simulator/control/faults/clear takes them away")
 	}
 	s.Fault(in)
 	return done{true}, nil
+}
+
+func (s *Server) controlListFaults(body io.Reader) (any, error) {
+	if err := decode(body, &struct{}{}); err != nil && !errors.Is(err, errEmpty) {
+		return nil, err
+	}
+	return struct {
+		Faults []Fault `json:"faults"`
+	}{s.Faults()}, nil
+}
+
+// controlClearFaults clears the faults of the endpoint named, or all.
+func (s *Server) controlClearFaults(body io.Reader) (any, error) {
+	var in struct{ Endpoint string }
+	if err := decode(body, &in); err != nil && !errors.Is(err, errEmpty) {
+		return nil, err
+	}
+	return struct {
+		Cleared int `json:"cleared"`
+	}{s.ClearFaults(in.Endpoint)}, nil
 }

@@ -67,7 +67,7 @@ type Server struct {
 // state is everything the simulator remembers. The zero state remembers nothing.
 type state struct {
 	settings    settings
-	calls       map[string]int // by endpoint
+	traffic     map[string]*Traffic // by endpoint
 	faults      []*Fault
 	verdicts    []Verdict
 	users       memory[*user] // by app id and openid
@@ -82,13 +82,6 @@ func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = state{}
-}
-
-// Calls returns how many requests endpoint, such as "jscode2session", has seen, those that met a fault included.
-func (s *Server) Calls(endpoint string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state.calls[endpoint]
 }
 
 // ServeHTTP answers the API and the control routes, and 404 to everything else.
@@ -143,29 +136,38 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, ans
 		return
 	}
 	in := call{method: r.Method, query: r.URL.Query(), body: body}
-	fault := s.meet(path.Base(route))
+	endpoint := path.Base(route)
+	defer s.count(endpoint)()
+	fault := s.meet(endpoint)
 	var reply any
 	if fault.AfterConsume {
 		reply, err = answer(in)
 	}
-	if !fault.delay(r.Context()) {
+	if !wait(r.Context(), fault.DelayMS) {
+		return
+	}
+	if fault.Drop || fault.Reset {
+		hangUp(w, fault.Reset)
+		s.log(r.Context(), route, "fault")
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	if strings.HasPrefix(route, "/sns/") {
 		w.Header().Set("Content-Type", "text/plain")
 	}
-	if fault.strike(w) {
-		s.log(r.Context(), route, "fault")
-		return
+	status, content, struck := fault.answer(w.Header())
+	if struck {
+		reply = "fault"
+	} else {
+		if !fault.AfterConsume {
+			reply, err = answer(in)
+		}
+		if err != nil {
+			reply = err // a refusal
+		}
+		content = bytes.ReplaceAll(encode(reply), []byte("/"), []byte(`\/`)) // as WeChat's encoder may do
 	}
-	if !fault.AfterConsume {
-		reply, err = answer(in)
-	}
-	if err != nil {
-		reply = err // a refusal
-	}
-	w.Write(bytes.ReplaceAll(encode(reply), []byte("/"), []byte(`\/`))) // as WeChat's encoder may do
+	fault.send(r.Context(), w, status, content)
 	s.log(r.Context(), route, reply)
 }
 

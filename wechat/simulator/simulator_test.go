@@ -134,6 +134,14 @@ func TestControlRoutesAreStrict(t *testing.T) {
 		{"faults", `{"endpoint":"*","errcode":-1,"body":""}`},
 		{"faults", `{"endpoint":"*","drop":true,"errcode":-1}`},
 		{"faults", `{"endpoint":"*","errcode":-1,"times":-2}`},
+		{"faults", `{"endpoint":"*","drop":true,"reset":true}`},
+		{"faults", `{"endpoint":"*","stall":true,"cut":true}`},
+		{"faults", `{"endpoint":"*","trickleMs":60001}`},
+		{"faults", `{"endpoint":"*","drop":true,"share":1.5}`},
+		{"faults", `{"endpoint":"*","share":0.5}`},
+		{"faults/list", `{"endpoint":"*"}`},
+		{"faults/clear", `{"all":true}`},
+		{"calls", `nonsense`},
 		{"reset", `{"all":true}`},
 	} {
 		got := w.do("POST", "/simulator/control/"+tt.route, tt.body)
