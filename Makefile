@@ -7,7 +7,7 @@ MINIPROGRAM := miniprogram
 BENCH       := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate playground fmt lint vuln race browser audit fuzz miniprogram demo bench bench-small
+.PHONY: help run test check generate playground fmt lint vuln race outage browser audit fuzz miniprogram demo bench bench-small
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ test: ## all tests; the PostgreSQL half needs PostgreSQL installed or TEST_DATAB
 	go test ./...
 	$(MAKE) miniprogram
 
-check: playground generate-diff fmt lint vuln audit race bench-small browser demo ## everything CI does besides the tests
+check: playground generate-diff fmt lint vuln audit race outage bench-small browser demo ## everything CI does besides the tests
 
 generate: $(MINIPROGRAM)/node_modules/.package-lock.json ## write the code that comes from schema.graphqls
 	go run ./graph/generate
@@ -71,6 +71,9 @@ audit: ## hold a server of its own to GraphQL over HTTP, all 61 checks of graphq
 	@npm ci --silent --prefix $(AUDIT)
 	@go build -o $(AUDIT)/node_modules/wxpass .
 	@node $(AUDIT)/audit.mjs $(AUDIT)/node_modules/wxpass
+
+outage: ## ride out an outage of WeChat, 10,000 connections, slow clients and rolling restarts, in full: eight minutes
+	OUTAGE=60s go test -count=1 -v -parallel 1 -timeout 20m -run '^TestOutage' .
 
 fuzz: ## a minute of random requests, and one of random documents
 	go test -run '^$$' -fuzz FuzzTransport -fuzztime 60s -fuzzminimizetime 100x ./graph
