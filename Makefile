@@ -5,9 +5,10 @@ PLAYGROUND  := graph/playground
 AUDIT       := audit
 MINIPROGRAM := miniprogram
 BENCH       := bench
+LOGS        := $(CURDIR)/.test-logs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate playground fmt lint vuln race outage browser audit fuzz miniprogram demo bench bench-small
+.PHONY: help run test check generate playground fmt lint vuln race outage secrets browser audit fuzz miniprogram demo bench bench-small
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +20,7 @@ test: ## all tests; the PostgreSQL half needs PostgreSQL installed or TEST_DATAB
 	go test ./...
 	$(MAKE) miniprogram
 
-check: playground generate-diff fmt lint vuln audit race outage bench-small browser demo ## everything CI does besides the tests
+check: playground generate-diff fmt lint vuln audit race outage secrets bench-small browser demo ## everything CI does besides the tests
 
 generate: $(MINIPROGRAM)/node_modules/.package-lock.json ## write the code that comes from schema.graphqls
 	go run ./graph/generate
@@ -64,8 +65,12 @@ browser: playground ## walk through GraphiQL in headless Chromium, against a ser
 demo: $(MINIPROGRAM)/node_modules/.package-lock.json ## walk through the Mini Program in headless Chromium, against a server of its own
 	npm run --silent --prefix $(MINIPROGRAM) check:browser
 
-race: ## all tests under the race detector
-	go test -race ./...
+race: ## all tests under the race detector, their logs kept
+	@rm -rf $(LOGS) && mkdir $(LOGS)
+	WXPASS_TEST_LOGS=$(LOGS) go test -race -count=1 ./...
+
+secrets: race ## search all that make race logged, and make outage since, for secrets
+	SEARCH_LOGS=$(LOGS) go test -count=1 -v -run '^TestNoSecretIsInTheLogs$$' ./testlog
 
 audit: ## hold a server of its own to GraphQL over HTTP, all 61 checks of graphql-http's suite
 	@npm ci --silent --prefix $(AUDIT)
@@ -73,7 +78,8 @@ audit: ## hold a server of its own to GraphQL over HTTP, all 61 checks of graphq
 	@node $(AUDIT)/audit.mjs $(AUDIT)/node_modules/wxpass
 
 outage: ## ride out an outage of WeChat, 10,000 connections, slow clients and rolling restarts, in full: eight minutes
-	OUTAGE=60s go test -count=1 -v -parallel 1 -timeout 20m -run '^TestOutage' .
+	@mkdir -p $(LOGS)
+	OUTAGE=60s WXPASS_TEST_LOGS=$(LOGS) go test -count=1 -v -parallel 1 -timeout 20m -run '^TestOutage' .
 
 fuzz: ## a minute of random requests, and one of random documents
 	go test -run '^$$' -fuzz FuzzTransport -fuzztime 60s -fuzzminimizetime 100x ./graph

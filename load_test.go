@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"wxpass/testlog"
 )
 
 // script returns how long a scripted run lasts: as long as OUTAGE says, which `make outage` sets, else short. In full it
@@ -323,6 +325,7 @@ func startSimulator(t *testing.T, address string) (fake *process, env []string) 
 // control tells a simulator what to do, and decodes its answer into what is given, if anything.
 func (p *process) control(t *testing.T, route, body string, into any) {
 	t.Helper()
+	testlog.Sent(body)
 	res, err := http.Post(p.url+"/simulator/control/"+route, "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"wxpass/db/dbtest"
+	"wxpass/testlog"
 	"wxpass/wechat/simulator"
 )
 
@@ -187,7 +188,7 @@ func TestKilledInTheMiddleOfOrders(t *testing.T) {
 func TestServersShareOneCredential(t *testing.T) {
 	t.Parallel()
 	world := &simulator.Server{Now: time.Now}
-	fake := httptest.NewServer(world)
+	fake := httptest.NewServer(testlog.Watch(world))
 	defer fake.Close()
 	url, dir := dbtest.Postgres(t), t.TempDir()
 	var servers []*process

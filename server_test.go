@@ -21,6 +21,7 @@ import (
 
 	"wxpass/db/dbtest"
 	"wxpass/keyring"
+	"wxpass/testlog"
 	"wxpass/wechat/simulator"
 )
 
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 // process is the program, running.
 type process struct {
 	url string
-	cmd *exec.Cmd
+	cmd *command
 	log *safeBuffer
 }
 
@@ -59,8 +60,20 @@ func (b *safeBuffer) String() string {
 	return b.text.String()
 }
 
-// wxpass prepares the program in folder dir with nothing in its environment but env.
-func wxpass(t *testing.T, dir string, args []string, env ...string) *exec.Cmd {
+// command is the program, to be run.
+type command struct{ *exec.Cmd }
+
+// CombinedOutput is exec.Cmd's; what the program says on standard error is kept as a log.
+func (c *command) CombinedOutput() ([]byte, error) {
+	var output safeBuffer
+	c.Stdout, c.Stderr = &output, testlog.Tee(&output)
+	err := c.Run()
+	return []byte(output.String()), err
+}
+
+// wxpass prepares the program in folder dir with nothing in its environment but env. Where logs are kept, it logs
+// everything unless env says otherwise.
+func wxpass(t *testing.T, dir string, args []string, env ...string) *command {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -68,8 +81,13 @@ func wxpass(t *testing.T, dir string, args []string, env ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Dir = dir
-	cmd.Env = append([]string{"WXPASS_TEST_RUN_MAIN=1"}, env...)
-	return cmd
+	cmd.Env = []string{"WXPASS_TEST_RUN_MAIN=1"}
+	if testlog.Kept() {
+		cmd.Env = append(cmd.Env, "LOG_LEVEL=debug") // the last of two counts
+	}
+	cmd.Env = append(cmd.Env, env...)
+	testlog.Environment(env)
+	return &command{cmd}
 }
 
 var listening = regexp.MustCompile(`GraphiQL +(http://[^/]+)/|msg=listening address=(\S+)|base URL +(\S+)`)
@@ -86,11 +104,11 @@ func start(t *testing.T, dir string, args []string, env ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.cmd.Process.Kill(); p.cmd.Wait() })
-	found := make(chan string, 1)
+	found, log := make(chan string, 1), testlog.Tee(p.log)
 	go func() {
 		lines := bufio.NewScanner(output)
 		for lines.Scan() {
-			fmt.Fprintln(p.log, lines.Text())
+			fmt.Fprintln(log, lines.Text())
 			if m := listening.FindStringSubmatch(lines.Text()); m != nil {
 				found <- strings.Join(m[1:], "")
 			}
@@ -103,6 +121,9 @@ func start(t *testing.T, dir string, args []string, env ...string) *process {
 			t.Fatalf("the program ended at once:\n%s", p.log)
 		}
 		p.url = "http://" + strings.TrimPrefix(at, "http://")
+		if made, err := os.ReadFile(filepath.Join(dir, "data", "keys.env")); err == nil { // development's own
+			testlog.Environment(strings.Split(string(made), "\n"))
+		}
 	case <-time.After(time.Minute):
 		t.Fatalf("the program does not say where it listens:\n%s", p.log)
 	}
@@ -155,6 +176,8 @@ func (p *process) ask(client *http.Client, token, query string) (text string, la
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
+	testlog.Sent(string(body))
+	testlog.Received(string(answer))
 	return string(answer), res.Close, err
 }
 

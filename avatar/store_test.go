@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +21,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"wxpass/testlog"
 )
 
 // clock is a time that tests move.
@@ -54,7 +55,7 @@ type world struct {
 func open1(t *testing.T, o Options) *world {
 	t.Helper()
 	w := &world{clock: newClock(), log: new(bytes.Buffer)}
-	o.Now, o.Log = w.clock.Now, slog.New(slog.NewTextHandler(w.log, nil))
+	o.Now, o.Log = w.clock.Now, testlog.Logger(w.log)
 	store, err := Open(o)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"wxpass/graph"
 	"wxpass/keyring"
 	"wxpass/order"
+	"wxpass/testlog"
 	"wxpass/wechat"
 	"wxpass/wechat/simulator"
 )
@@ -54,10 +54,10 @@ func newAPI(t testing.TB, url string, hooks ...dbtest.Hook) *api {
 	a.store = dbtest.Open(t, url, clock.Now, hooks...)
 	apps := []simulator.App{simulator.DefaultApp(), a.otherApp}
 	a.wechat = &simulator.Server{Now: clock.Now, Apps: apps, Rotation: simulator.RotateAlways}
-	world := httptest.NewServer(a.wechat)
+	world := httptest.NewServer(testlog.Watch(a.wechat))
 	t.Cleanup(world.Close)
 
-	log := slog.New(slog.NewTextHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := testlog.Logger(a.log)
 	a.issuer = &auth.Issuer{Keys: keyring.Ring{keyring.New("t1")}, Apps: []string{apps[0].ID, apps[1].ID}, Now: clock.Now}
 	a.auth = &auth.Service{
 		Store: a.store, Tokens: a.issuer, DataKeys: keyring.Ring{keyring.New("d1")},
@@ -67,6 +67,9 @@ func newAPI(t testing.TB, url string, hooks ...dbtest.Hook) *api {
 		a.auth.WeChat = append(a.auth.WeChat, &wechat.Client{AppID: app.ID, Secret: app.Secret, BaseURL: world.URL, Timeout: 2 * time.Second,
 			Rest:        time.Millisecond, // an outage that a test made is over when the test says so
 			Credentials: &auth.Credentials{Store: a.store, Keys: a.auth.DataKeys}, Now: clock.Now, Log: log})
+	}
+	for _, ring := range []keyring.Ring{a.issuer.Keys, a.auth.DataKeys} {
+		testlog.Environment([]string{"DATA_KEYS=" + ring[0].Encode()})
 	}
 	a.shop = &order.Service{Store: a.store, Now: clock.Now, Log: log}
 	a.serve(graph.Options{Development: true, RateLimitScale: 1, Now: clock.Now, Log: log})
@@ -135,6 +138,7 @@ func (a *api) do(t testing.TB, token, query string, variables map[string]any) *a
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
+	testlog.Sent(string(body))
 	return a.send(t, r)
 }
 
@@ -143,6 +147,7 @@ func (a *api) send(t testing.TB, r *http.Request) *answer {
 	w := httptest.NewRecorder()
 	a.handler.ServeHTTP(w, r)
 	text, _ := io.ReadAll(w.Body)
+	testlog.Received(string(text))
 	got := &answer{status: w.Code, text: string(text)}
 	if err := json.Unmarshal(text, got); err != nil {
 		t.Errorf("answer is not JSON: %s", text)

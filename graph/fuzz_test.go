@@ -3,7 +3,6 @@ package graph_test
 import (
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"wxpass/graph"
+	"wxpass/testlog"
 )
 
 // patience is how long an answer may take under a fuzzer, which keeps every core busy.
@@ -19,7 +19,7 @@ const patience = time.Second
 
 // unmanned is the endpoint without anything behind it: what reaches a resolver ends as INTERNAL.
 func unmanned(development bool) http.Handler {
-	return graph.Handler(&graph.Resolver{}, graph.Options{Development: development, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	return graph.Handler(&graph.Resolver{}, graph.Options{Development: development, Now: time.Now, Log: testlog.Logger(nil)})
 }
 
 // checkAnswer wants one JSON object in UTF-8, soon, whose errors all have a code.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -18,6 +17,7 @@ import (
 
 	"wxpass/db/dbtest"
 	"wxpass/graph"
+	"wxpass/testlog"
 )
 
 // hostile is a request somebody sends to hurt.
@@ -200,7 +200,7 @@ func TestHostileRequestsAreCheap(t *testing.T) {
 		maxBytes = 8 << 20
 	)
 	a := newAPI(t, dbtest.SQLite(t))
-	a.serve(graph.Options{Development: true, Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
+	a.serve(graph.Options{Development: true, Now: a.clock.Now, Log: testlog.Logger(nil)})
 	for _, h := range corpus() {
 		got := a.send(t, h.request())
 		limit := ""
@@ -225,7 +225,7 @@ func TestHostileRequestsAreCheap(t *testing.T) {
 }
 
 func BenchmarkHostile(b *testing.B) {
-	handler := graph.Handler(&graph.Resolver{}, graph.Options{Development: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	handler := graph.Handler(&graph.Resolver{}, graph.Options{Development: true, Now: time.Now, Log: testlog.Logger(nil)})
 	for _, h := range corpus() {
 		if h.want == nobody || h.want == graph.ErrorCodeLoginCodeInvalid {
 			continue // reaches resolvers, which are not here
@@ -261,7 +261,7 @@ fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofT
 
 // BenchmarkHonest shows what the budget costs honest clients: a document is counted when it is new.
 func BenchmarkHonest(b *testing.B) {
-	handler := graph.Handler(&graph.Resolver{}, graph.Options{Development: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	handler := graph.Handler(&graph.Resolver{}, graph.Options{Development: true, Now: time.Now, Log: testlog.Logger(nil)})
 	document := "query Q%d { __typename me @skip(if: true) { " + userFields + "} myOrders(first: 20) @skip(if: true) { edges { cursor node { id orderNo items { sku } } } } }"
 	send := func(b *testing.B, i int) {
 		handler.ServeHTTP(httptest.NewRecorder(), hostile{body: query(fmt.Sprintf(document, i))}.request())
@@ -318,7 +318,7 @@ func TestALimitIsASetting(t *testing.T) {
 		{graph.Limits{MaxBody: 30}, "{__typename}", "{__typename                     }", "body"},
 	}
 	for _, tt := range tests {
-		a.serve(graph.Options{Limits: tt.limits, Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
+		a.serve(graph.Options{Limits: tt.limits, Now: a.clock.Now, Log: testlog.Logger(nil)})
 		if got := a.send(t, hostile{body: query(tt.within)}.request()); got.code() == tooComplex {
 			t.Errorf("%s: %s is refused: %s", tt.limit, tt.within, got.text)
 		}
@@ -356,7 +356,7 @@ func TestAValueIsNeverEchoed(t *testing.T) {
 		`{"i": {"code": "x", "` + planted + `": 1}}`, `{"i": "` + planted + `"}`, `{"i": {"code": {"` + planted + `": "` + planted + `"}}}`,
 	}
 	for _, development := range []bool{true, false} {
-		a.serve(graph.Options{Development: development, Now: a.clock.Now, Log: slog.New(slog.NewTextHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		a.serve(graph.Options{Development: development, Now: a.clock.Now, Log: testlog.Logger(a.log)})
 		check := func(body string) {
 			got := a.send(t, hostile{body: body}.request())
 			if got.code() == "" || strings.Contains(got.text+a.log.String(), planted) {
@@ -392,7 +392,7 @@ func TestHintsAreForDevelopment(t *testing.T) {
 			t.Errorf("development: %s has no %s in %s", m.document, m.hint, got.text)
 		}
 	}
-	a.serve(graph.Options{Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
+	a.serve(graph.Options{Now: a.clock.Now, Log: testlog.Logger(nil)})
 	for _, m := range mistakes {
 		got := a.do(t, "", m.document, nil)
 		if got.code() != noFit || got.Errors[0].Message != "The document or its variables do not fit the schema." || got.Errors[0].Path != nil {
@@ -434,7 +434,7 @@ func TestWhatTheServerGotWrongCarriesTheRequestID(t *testing.T) {
 // TestDocumentsAreKeptByMemory must not run beside other tests, which would be counted in.
 func TestDocumentsAreKeptByMemory(t *testing.T) {
 	a := newAPI(t, dbtest.SQLite(t))
-	a.serve(graph.Options{Development: true, Limits: graph.Limits{MaxTokens: 5000, MaxFields: 5000}, Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
+	a.serve(graph.Options{Development: true, Limits: graph.Limits{MaxTokens: 5000, MaxFields: 5000}, Now: a.clock.Now, Log: testlog.Logger(nil)})
 	fields := strings.Repeat(userFields, 29)
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -482,7 +482,7 @@ func TestTracesAndDetailsAreAbsent(t *testing.T) {
 func TestScannersFindNothing(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, dbtest.SQLite(t))
-	a.serve(graph.Options{RateLimitScale: 1, Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
+	a.serve(graph.Options{RateLimitScale: 1, Now: a.clock.Now, Log: testlog.Logger(nil)})
 	const form = "application/x-www-form-urlencoded"
 	get := func(query string) *http.Request { return httptest.NewRequest(http.MethodGet, "/graphql"+query, nil) }
 	tests := []struct {

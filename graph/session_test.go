@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"wxpass/db/dbtest"
 	"wxpass/graph"
 	"wxpass/keyring"
+	"wxpass/testlog"
 	"wxpass/wechat/simulator"
 )
 
@@ -412,7 +412,7 @@ func TestAHundredAliasesOfALogin(t *testing.T) {
 			fmt.Fprintf(&b, "a%d: silentLogin(input: {code: \"guess-%d\"}) { token } ", i, i)
 		}
 		document := "mutation {" + b.String() + "}"
-		log := slog.New(slog.DiscardHandler)
+		log := testlog.Logger(nil)
 		options := graph.Options{RateLimitScale: 1, Limits: graph.Limits{MaxTokens: 10_000, MaxRootFields: 1000}, Now: a.clock.Now, Log: log}
 		a.serve(options)
 		if got := a.do(t, "", document, nil); got.code() != graph.ErrorCodeQueryTooComplex || got.Errors[0].Extensions["limit"] != "aliases" {

@@ -1,7 +1,6 @@
 package graph_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"wxpass/db/dbtest"
 	"wxpass/graph"
+	"wxpass/testlog"
 )
 
 func TestRequestsThatAreNoOperation(t *testing.T) {
@@ -99,7 +99,7 @@ func TestQueriesByGETAreForDevelopment(t *testing.T) {
 	if got := get("mutation{logout{endedSessions}}"); got.status != http.StatusMethodNotAllowed {
 		t.Errorf("a mutation: %d %s", got.status, got.text)
 	}
-	a.serve(graph.Options{RateLimitScale: 1, Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
+	a.serve(graph.Options{RateLimitScale: 1, Now: a.clock.Now, Log: testlog.Logger(nil)})
 	if got := get("{__typename}"); got.status != http.StatusMethodNotAllowed {
 		t.Errorf("a query in production: %d %s", got.status, got.text)
 	}

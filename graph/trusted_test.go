@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"wxpass/db/dbtest"
 	"wxpass/graph"
+	"wxpass/testlog"
 )
 
 func TestOnlyTrustedDocumentsAreExecuted(t *testing.T) {
@@ -42,7 +42,7 @@ func TestOnlyTrustedDocumentsAreExecuted(t *testing.T) {
 		{"by nothing", "", "", graph.ErrorCodeGraphqlParseFailed, graph.ErrorCodeGraphqlParseFailed},
 	}
 	for _, development := range []bool{false, true} {
-		a.serve(graph.Options{Development: development, RateLimitScale: 1, Trusted: list, Now: a.clock.Now, Log: slog.New(slog.DiscardHandler)})
+		a.serve(graph.Options{Development: development, RateLimitScale: 1, Trusted: list, Now: a.clock.Now, Log: testlog.Logger(nil)})
 		for _, tt := range tests {
 			body, err := json.Marshal(map[string]any{"query": tt.query, "extensions": map[string]any{"persistedQuery": map[string]any{"version": 1, "sha256Hash": tt.hash}}})
 			if err != nil {

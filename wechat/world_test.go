@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"wxpass/testlog"
 	"wxpass/wechat"
 	"wxpass/wechat/simulator"
 )
@@ -31,14 +32,14 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	w.sim = &simulator.Server{Now: w.time}
-	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewServer(testlog.Watch(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		w.mu.Lock()
 		w.requests, w.bodies = append(w.requests, r.RequestURI), append(w.bodies, string(body))
 		w.mu.Unlock()
 		w.sim.ServeHTTP(rw, r)
-	}))
+	})))
 	t.Cleanup(srv.Close)
 	w.Client = w.instance(srv.URL)
 	return w
@@ -53,7 +54,7 @@ func (w *world) instance(baseURL string) *wechat.Client {
 
 func newClient(baseURL string) *wechat.Client {
 	app := simulator.DefaultApp()
-	return &wechat.Client{AppID: app.ID, Secret: app.Secret, BaseURL: baseURL}
+	return &wechat.Client{AppID: app.ID, Secret: app.Secret, BaseURL: baseURL, Log: testlog.Logger(nil)}
 }
 
 func (w *world) time() time.Time {
