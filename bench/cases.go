@@ -47,20 +47,20 @@ var testCases = []testCase{
 	{name: "me-expired", floorPath: "/me", document: meDocument, calls: expiredCalls},
 	{name: "myOrders", floorPath: "/myOrders", document: ordersDocument, calls: orderCalls},
 	{name: "silentLogin", floorPath: "/silentLogin", development: true, document: loginDocument, calls: loginCalls, written: []string{
-		`SELECT count(*)::text FROM sessions WHERE user_id = $1`,
+		`SELECT count(*) FROM sessions WHERE user_id = $1`,
 		`SELECT to_jsonb(s) - '{id,created_at,expires_at}'::text[] FROM sessions s WHERE user_id = $1 ORDER BY created_at DESC LIMIT 1`,
 		`SELECT to_jsonb(k) - '{sealed,previous_sealed,exchanged_at,replaced_at}'::text[] FROM wechat_session_keys k WHERE user_id = $1`,
 		`SELECT to_jsonb(e) - '{id,request_id,created_at}'::text[] FROM auth_events e WHERE user_id = $1 ORDER BY created_at DESC LIMIT 1`,
-		`SELECT count(*)::text FROM auth_events WHERE user_id = $1`,
-		`SELECT (now() - last_login_at < '1 minute' AND last_login_at = updated_at)::text FROM users WHERE id = $1`,
+		`SELECT count(*) FROM auth_events WHERE user_id = $1`,
+		`SELECT last_login_at = updated_at AND (SELECT count(*) FROM sessions WHERE user_id = $1 AND created_at > last_login_at) <= 1 FROM users WHERE id = $1`,
 	}},
 	{name: "createOrder", floorPath: "/createOrder", document: createDocument, calls: createCalls, written: []string{
-		`SELECT count(*)::text FROM orders WHERE user_id = $1`,
+		`SELECT count(*) FROM orders WHERE user_id = $1`,
 		`SELECT to_jsonb(o) - '{id,order_no,idempotency_key,created_at,updated_at}'::text[] FROM orders o WHERE user_id = $1 ORDER BY created_at DESC LIMIT 1`,
-		`SELECT count(*)::text FROM order_items WHERE user_id = $1`,
+		`SELECT count(*) FROM order_items WHERE user_id = $1`,
 		`SELECT jsonb_agg(to_jsonb(i) - 'order_id' ORDER BY line_no) FROM order_items i WHERE user_id = $1 AND order_id = (SELECT id FROM orders WHERE user_id = $1 ORDER BY created_at DESC LIMIT 1)`,
-		`SELECT count(*)::text FROM orders JOIN order_numbers n USING (order_no) WHERE orders.user_id = $1 AND n.user_id = $1 AND n.order_id = orders.id`,
-		`SELECT (now() - updated_at < '1 minute')::text FROM users WHERE id = $1`,
+		`SELECT count(*) FROM orders JOIN order_numbers n USING (order_no) WHERE orders.user_id = $1 AND n.user_id = $1 AND n.order_id = orders.id`,
+		`SELECT updated_at >= (SELECT max(created_at) FROM orders WHERE user_id = $1) FROM users WHERE id = $1`,
 	}},
 }
 

@@ -18,9 +18,9 @@ import (
 
 // What the server is told besides its defaults; synchronous_commit and fsync stay on, as in production.
 var (
-	productionSettings = []string{"shared_buffers=512MB", "max_wal_size=4GB", "max_connections=100"}
+	productionSettings = []string{"shared_buffers=512MB", "max_wal_size=2GB", "max_connections=100"}
 	// A server that is filled may forget everything in a crash: then it is filled anew.
-	fillSettings = []string{"shared_buffers=512MB", "max_wal_size=16GB", "fsync=off", "synchronous_commit=off", "full_page_writes=off",
+	fillSettings = []string{"shared_buffers=512MB", "max_wal_size=2GB", "fsync=off", "synchronous_commit=off", "full_page_writes=off",
 		"wal_level=minimal", "max_wal_senders=0", "autovacuum=off", "maintenance_work_mem=1GB", "work_mem=256MB"}
 )
 
