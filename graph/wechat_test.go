@@ -191,7 +191,7 @@ func TestCodesThatNoAppOfOursMadeTellOfTheAppID(t *testing.T) {
 // TestWhoHangsUpLeavesNothingBehind has clients leave while WeChat is slower than its deadline. It must not run beside
 // other tests, whose goroutines would be counted in.
 func TestWhoHangsUpLeavesNothingBehind(t *testing.T) {
-	for name, fresh := range map[string]func(*testing.T) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
+	for name, fresh := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			a := newAPI(t, fresh(t))
 			g := a.mustLogin(t, "openid-1")
