@@ -21,43 +21,35 @@ const (
 	benchSecret = "b3a7c1d95e2f4086a1c4e7b2d9f05386"
 )
 
-func databaseName(users int) string { return fmt.Sprintf("wxpass_v%d_%d", fillVersion, users) }
+// database is the name of the one database of a cluster.
+const database = "bench"
 
-// filler fills one database.
+// filler fills the database of a fresh cluster.
 type filler struct {
 	cluster *cluster
-	name    string // of the database while it is filled
 	users   int
 	data    key
 	now     time.Time
 	log     func(format string, args ...any)
 }
 
-// fill makes the database of so many users, unless it is there already. It has its name only once it is complete.
 func (f *filler) fill(ctx context.Context, migrate func(url string) error) error {
 	admin, err := f.cluster.connect(ctx, "postgres")
 	if err != nil {
 		return err
 	}
 	defer admin.Close(ctx)
-	for _, statement := range []string{"DROP DATABASE IF EXISTS filling", "CREATE DATABASE filling"} {
-		if _, err := admin.Exec(ctx, statement); err != nil {
-			return err
-		}
-	}
-	f.name = "filling"
-	if err := migrate(f.cluster.url(f.name)); err != nil {
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+database); err != nil {
 		return err
 	}
-	if err := f.load(ctx); err != nil {
+	if err := migrate(f.cluster.url(database)); err != nil {
 		return err
 	}
-	_, err = admin.Exec(ctx, "ALTER DATABASE filling RENAME TO "+databaseName(f.users))
-	return err
+	return f.load(ctx)
 }
 
 func (f *filler) load(ctx context.Context) error {
-	conn, err := f.cluster.connect(ctx, f.name)
+	conn, err := f.cluster.connect(ctx, database)
 	if err != nil {
 		return err
 	}

@@ -66,12 +66,12 @@ func (b *runner) run(ctx context.Context, users int) (t table, err error) {
 	if err := b.fill(ctx, users); err != nil {
 		return t, err
 	}
-	pg, err := b.postgres(ctx, productionSettings)
+	pg, err := b.postgres(ctx, users, productionSettings)
 	defer func() { err = errors.Join(err, pg.stop()) }()
 	if err != nil {
 		return t, err
 	}
-	url := pg.url(databaseName(users))
+	url := pg.url(database)
 	if err := b.migrate(ctx)(url); err != nil {
 		return t, err
 	}
@@ -92,19 +92,27 @@ func (b *runner) run(ctx context.Context, users int) (t table, err error) {
 	return b.measureAll(ctx, w, users)
 }
 
+// folder is where PostgreSQL keeps so many users; there is a server for each number of them.
+func (b *runner) folder(users int) string {
+	return filepath.Join(b.data, fmt.Sprintf("v%d-%d", fillVersion, users))
+}
+
 // fill makes the database of so many users where there is none yet.
-func (b *runner) fill(ctx context.Context, users int) (err error) {
-	marker := filepath.Join(b.data, databaseName(users)) // spares a start of PostgreSQL to look
-	if _, err := os.Stat(marker); err == nil {
+func (b *runner) fill(ctx context.Context, users int) error {
+	filled := filepath.Join(b.folder(users), "filled") // there only once all is
+	if _, err := os.Stat(filled); err == nil {
 		return nil
+	}
+	if err := os.RemoveAll(b.folder(users)); err != nil {
+		return err
 	}
 	data, err := parseKey(b.dataKey)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	b.log("filling: %d users, %d orders; kept for the next run in %s", users, users/buyerEvery*ordersPerBuyer, b.data)
-	pg, err := b.postgres(ctx, fillSettings)
+	b.log("filling: %d users, %d orders; kept for the next run in %s", users, users/buyerEvery*ordersPerBuyer, b.folder(users))
+	pg, err := b.postgres(ctx, users, fillSettings)
 	if err != nil {
 		return errors.Join(err, pg.stop())
 	}
@@ -112,13 +120,13 @@ func (b *runner) fill(ctx context.Context, users int) (err error) {
 	if err := errors.Join(f.fill(ctx, b.migrate(ctx)), pg.stop()); err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
-	exec.CommandContext(ctx, "sync").Run() // it was written without: or the first measurements pay for it
+	exec.CommandContext(ctx, "sync").Run() // nothing was synced: or the first measurements pay for it
 	b.log("filled in %.0f s", time.Since(began).Seconds())
-	return os.WriteFile(marker, nil, 0o600)
+	return os.WriteFile(filled, nil, 0o600)
 }
 
-func (b *runner) postgres(ctx context.Context, settings []string) (*cluster, error) {
-	return startCluster(ctx, filepath.Join(b.data, "postgres"), filepath.Join(b.work, "postgres.log"), settings)
+func (b *runner) postgres(ctx context.Context, users int, settings []string) (*cluster, error) {
+	return startCluster(ctx, b.folder(users), filepath.Join(b.work, "postgres.log"), settings)
 }
 
 func (b *runner) migrate(ctx context.Context) func(url string) error {

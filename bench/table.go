@@ -36,12 +36,12 @@ func medianOf(measured []measurement, of func(measurement) float64) float64 {
 	return median(values)
 }
 
-func throughput(m measurement) float64 { return m.throughput }
-func p50(m measurement) float64        { return milliseconds(m.p50) }
-func p99(m measurement) float64        { return milliseconds(m.p99) }
-func cpu(m measurement) float64        { return 1000 * milliseconds(m.cpu) }
-func database(m measurement) float64   { return 1000 * milliseconds(m.database) }
-func allocs(m measurement) float64     { return m.allocs }
+func throughput(m measurement) float64  { return m.throughput }
+func p50(m measurement) float64         { return milliseconds(m.p50) }
+func p99(m measurement) float64         { return milliseconds(m.p99) }
+func cpu(m measurement) float64         { return 1000 * milliseconds(m.cpu) }
+func postgresCPU(m measurement) float64 { return 1000 * milliseconds(m.database) }
+func allocs(m measurement) float64      { return m.allocs }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
@@ -60,7 +60,7 @@ func (t table) print(w io.Writer) {
 			alloc = pair("%.0f", allocs)
 		}
 		fmt.Fprintf(w, "| %s | %d | **%.2f** | %.2f | %.2f | %s | %s | %s | %s | %s |\n", r.name, r.connections, r.ratio(throughput), r.ratio(p50), r.ratio(p99),
-			pair("%.2f", p99), pair("%.0f", throughput), pair("%.0f", cpu), pair("%.0f", database), alloc)
+			pair("%.2f", p99), pair("%.0f", throughput), pair("%.0f", cpu), pair("%.0f", postgresCPU), alloc)
 	}
 }
 
