@@ -33,6 +33,8 @@ type Issuer struct {
 	Keys keyring.Ring     // the first signs, all verify
 	Apps []string         // the audiences served
 	Now  func() time.Time // required
+
+	verified verified
 }
 
 // jwtClaims is the form on the wire.
@@ -77,10 +79,20 @@ func (i *Issuer) Issue(c Claims) (string, error) {
 }
 
 // Verify returns what token claims if one of the keys signed it, for an app served here, and its time is now. Every
-// failure is an UnauthenticatedError: EXPIRED when only its time has passed, else INVALID.
+// failure is an UnauthenticatedError: EXPIRED when only its time has passed, else INVALID. The claims are shared, and not to
+// be changed.
 func (i *Issuer) Verify(token string) (*Claims, error) {
 	if len(token) > maxTokenSize {
 		return nil, &UnauthenticatedError{ReasonInvalid}
+	}
+	if c, ok := i.verified.find(token, i.Keys); ok {
+		switch {
+		case !i.serves(c):
+			return nil, &UnauthenticatedError{ReasonInvalid}
+		case !i.Now().Before(c.ExpiresAt):
+			return nil, &UnauthenticatedError{ReasonExpired}
+		}
+		return c, nil
 	}
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
@@ -90,7 +102,7 @@ func (i *Issuer) Verify(token string) (*Claims, error) {
 		jwt.WithExpirationRequired(),
 	)
 	var claims jwtClaims
-	_, err := parser.ParseWithClaims(token, &claims, i.key)
+	parsed, err := parser.ParseWithClaims(token, &claims, i.key)
 	if err != nil && !onlyExpired(err) {
 		return nil, &UnauthenticatedError{ReasonInvalid}
 	}
@@ -101,6 +113,8 @@ func (i *Issuer) Verify(token string) (*Claims, error) {
 	case err != nil:
 		return nil, &UnauthenticatedError{ReasonExpired}
 	}
+	kid, _ := parsed.Header["kid"].(string)
+	i.verified.add(token, c, kid, i.Keys)
 	return c, nil
 }
 
@@ -126,8 +140,11 @@ func (i *Issuer) check(c jwtClaims) (*Claims, bool) {
 	if err != nil || c.SessionID == uuid.Nil || c.IssuedAt == nil || c.ExpiresAt == nil {
 		return nil, false
 	}
-	if c.IssuedAt.After(i.Now().Add(clockSkew)) || !slices.Contains(i.Apps, c.AppID) {
-		return nil, false
-	}
-	return &Claims{UserID: userID, SessionID: c.SessionID, AppID: c.AppID, IssuedAt: c.IssuedAt.Time, ExpiresAt: c.ExpiresAt.Time}, true
+	claims := &Claims{UserID: userID, SessionID: c.SessionID, AppID: c.AppID, IssuedAt: c.IssuedAt.Time, ExpiresAt: c.ExpiresAt.Time}
+	return claims, i.serves(claims)
+}
+
+// serves reports whether c is for an app served here, and was issued by now.
+func (i *Issuer) serves(c *Claims) bool {
+	return !c.IssuedAt.After(i.Now().Add(clockSkew)) && slices.Contains(i.Apps, c.AppID)
 }
