@@ -211,6 +211,12 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
+func (b *logBuffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
+}
+
 // countQueries counts the statements sent to the database.
 type countQueries struct {
 	mu sync.Mutex

@@ -69,6 +69,16 @@ func wechatFaults() []wechatFault {
 	}
 }
 
+// forgetFaults gives the default app a WeChat without faults and a client that knows of none before.
+func (a *api) forgetFaults() {
+	old := a.auth.WeChat[0]
+	a.auth.WeChat[0] = &wechat.Client{AppID: old.AppID, Secret: old.Secret, BaseURL: a.auth.WeChat[1].BaseURL, Timeout: 2 * time.Second,
+		Credentials: old.Credentials, Now: old.Now, Log: old.Log}
+	a.wechat.Reset()
+	a.log.reset()
+	a.clock.Advance(time.Minute) // and rate limits that have not counted yet
+}
+
 // install makes WeChat fail at an endpoint from now on.
 func (f *wechatFault) install(a *api, endpoint, code string) {
 	app := a.auth.WeChat[0]
@@ -120,9 +130,10 @@ func (f *wechatFault) wantFailure(t *testing.T, a *api, got *answer, invalid gra
 }
 
 func TestWeChatsFaultsHaveTheirCodes(t *testing.T) {
-	for _, f := range wechatFaults() {
-		t.Run(f.name, func(t *testing.T) {
-			each(t, func(t *testing.T, a *api) {
+	each(t, func(t *testing.T, a *api) {
+		for _, f := range wechatFaults() {
+			t.Run(f.name, func(t *testing.T) {
+				a.forgetFaults()
 				code := a.wechat.Login(plantedOpenID)
 				f.install(a, "jscode2session", code)
 				got := a.login(t, code)
@@ -134,19 +145,21 @@ func TestWeChatsFaultsHaveTheirCodes(t *testing.T) {
 					t.Error("a login that failed left something in the database")
 				}
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestWeChatsFaultsWithPhonesHaveTheirCodes(t *testing.T) {
-	for _, endpoint := range []string{"getuserphonenumber", "stable_token"} {
-		for _, f := range wechatFaults() {
-			if f.class == wechat.ErrCodeInvalid && endpoint == "stable_token" {
-				continue // no code is sent there
-			}
-			t.Run(endpoint+", "+f.name, func(t *testing.T) {
-				each(t, func(t *testing.T, a *api) {
-					g, code := a.mustLogin(t, "openid-1"), a.phoneCode("openid-1", number)
+	each(t, func(t *testing.T, a *api) {
+		g := a.mustLogin(t, "openid-1")
+		for _, endpoint := range []string{"stable_token", "getuserphonenumber"} {
+			for _, f := range wechatFaults() {
+				if f.class == wechat.ErrCodeInvalid && endpoint == "stable_token" {
+					continue // no code is sent there
+				}
+				t.Run(endpoint+", "+f.name, func(t *testing.T) {
+					a.forgetFaults()
+					code := a.phoneCode("openid-1", number)
 					f.install(a, endpoint, code)
 					got := a.bindPhone(t, g.Token, code)
 					f.wantFailure(t, a, got, graph.ErrorCodePhoneCodeInvalid, code, g.Token, number[3:])
@@ -157,9 +170,9 @@ func TestWeChatsFaultsWithPhonesHaveTheirCodes(t *testing.T) {
 						t.Errorf("the user is %s", got.text)
 					}
 				})
-			})
+			}
 		}
-	}
+	})
 }
 
 func TestTheLogNamesTheAddressThatWeChatRefuses(t *testing.T) {
