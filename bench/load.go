@@ -137,46 +137,31 @@ type load struct {
 	all       int             // requests, warming up included
 }
 
-// drive sends requests, chosen at random, over so many connections for warm + measure.
+// driver sends requests, chosen at random, until an end, and counts from a beginning.
+type driver struct {
+	addr       string
+	requests   []request
+	begin, end time.Time
+	fresh      *atomic.Uint64
+	failed     atomic.Bool // on any connection
+}
+
+// drive sends requests over so many connections for warm + measure.
 func drive(addr string, requests []request, connections int, warm, measure time.Duration, fresh *atomic.Uint64) (*load, error) {
+	d := &driver{addr: addr, requests: requests, fresh: fresh, begin: time.Now().Add(warm)}
+	d.end = d.begin.Add(measure)
 	type result struct {
-		latencies []time.Duration
-		all       int
-		err       error
+		load
+		err error
 	}
 	results := make(chan result, connections)
-	var failed atomic.Bool
-	begin := time.Now().Add(warm)
-	end := begin.Add(measure)
 	for range connections {
 		go func() {
-			var got result
-			defer func() { results <- got }()
-			var c *client
-			if c, got.err = dial(addr, fresh); got.err != nil {
-				failed.Store(true)
-				return
+			got := result{load: load{latencies: make([]time.Duration, 0, 1<<14)}}
+			if got.err = d.run(&got.load); got.err != nil {
+				d.failed.Store(true)
 			}
-			defer c.conn.Close()
-			got.latencies = make([]time.Duration, 0, 1<<14)
-			for sent := time.Now(); sent.Before(end) && !failed.Load(); {
-				r := requests[rand.IntN(len(requests))]
-				body, err := c.do(r)
-				if err == nil {
-					err = check(r, body)
-				}
-				if err != nil {
-					got.err = err
-					failed.Store(true)
-					return
-				}
-				now := time.Now()
-				got.all++
-				if now.After(begin) && !now.After(end) {
-					got.latencies = append(got.latencies, now.Sub(sent))
-				}
-				sent = now
-			}
+			results <- got
 		}()
 	}
 	sum := &load{took: measure}
@@ -188,4 +173,30 @@ func drive(addr string, requests []request, connections int, warm, measure time.
 		err = errors.Join(err, got.err)
 	}
 	return sum, err
+}
+
+// run drives one connection.
+func (d *driver) run(sum *load) error {
+	c, err := dial(d.addr, d.fresh)
+	if err != nil {
+		return err
+	}
+	defer c.conn.Close()
+	for sent := time.Now(); sent.Before(d.end) && !d.failed.Load(); {
+		r := d.requests[rand.IntN(len(d.requests))]
+		body, err := c.do(r)
+		if err == nil {
+			err = check(r, body)
+		}
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		sum.all++
+		if now.After(d.begin) && !now.After(d.end) {
+			sum.latencies = append(sum.latencies, now.Sub(sent))
+		}
+		sent = now
+	}
+	return nil
 }
