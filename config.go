@@ -21,6 +21,7 @@ type config struct {
 	AllowSQLite    bool `env:"ALLOW_SQLITE" name:"allow-sqlite" help:"Let production run on SQLite."`
 	MigrateOnStart bool `env:"MIGRATE_ON_START" help:"Let production apply pending migrations when it starts."`
 	DatabaseConns  int  `env:"DATABASE_MAX_CONNS" name:"database-max-conns" default:"0" help:"Database connections at most; 0 for 16, on SQLite 8."`
+	Prepared       bool `env:"DATABASE_PREPARED" name:"database-prepared" default:"true" negatable:"" help:"Prepare the hot statements on PostgreSQL; false behind a pooler that gives each transaction another connection."`
 
 	WechatApps      string `env:"WECHAT_APPS" help:"appid:secret[,appid:secret…], the default app first. Required in production; unset in development, the simulator plays WeChat."`
 	WechatAppID     string `env:"WECHAT_APP_ID" name:"wechat-app-id" help:"The app id, when there is one app."`

@@ -12,7 +12,11 @@ import (
 )
 
 // connector opens connections of pgdriver's, each on a socket we can watch.
-type connector struct{ config pgdriver.Config }
+type connector struct {
+	config     pgdriver.Config
+	unprepared bool
+	plans      plans
+}
 
 func (c *connector) Driver() driver.Driver { return pgdriver.NewDriver() }
 
@@ -36,7 +40,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 		return nil, err
 	}
-	return &conn{Conn: made.(*pgdriver.Conn), socket: s}, nil
+	return &conn{Conn: made.(*pgdriver.Conn), socket: s, plans: &c.plans, unprepared: c.unprepared, statements: statements{era: c.plans.era.Load()}}, nil
 }
 
 // conn is a connection of pgdriver's that is given up as soon as it is of no more use: when the server closed it while
@@ -50,6 +54,10 @@ type conn struct {
 	*pgdriver.Conn
 	socket *socket
 	inTx   bool
+
+	unprepared bool
+	plans      *plans // of all connections
+	statements statements
 }
 
 // ResetSession is called when the connection is taken from the pool.
@@ -63,7 +71,8 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // IsValid is called when the connection is put back into the pool.
 func (c *conn) IsValid() bool { return !c.socket.lost.Load() && c.Conn.IsValid() }
 
-// run makes op end when ctx does. repeatable says that op may be done again on another connection if this one breaks.
+// run makes op end when ctx does. repeatable says that op may be done again on another connection if this one breaks; but
+// no part of a transaction is.
 func (c *conn) run(ctx context.Context, repeatable bool, op func() error) error {
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	err := op()
@@ -75,13 +84,13 @@ func (c *conn) run(ctx context.Context, repeatable bool, op func() error) error 
 	case errors.As(err, &refusal) && !fatal(refusal):
 		return err
 	}
-	c.socket.Close()
+	c.Close()
 	switch timeout := net.Error(nil); {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ctx.Err(), err)
 	case errors.As(err, &timeout) && timeout.Timeout(): // the next one would be as slow
 		return err
-	case repeatable:
+	case repeatable && !c.inTx:
 		return fmt.Errorf("%w: %w", driver.ErrBadConn, err)
 	}
 	return fmt.Errorf("%w: %w", errLost, err)
@@ -93,12 +102,18 @@ func fatal(refusal pgdriver.Error) bool {
 	return severity == "FATAL" || severity == "PANIC"
 }
 
-// repeatable reports whether query only reads, by itself: then it may be asked again, of another connection. What writes
-// may have been done although no answer came.
-func (c *conn) repeatable(query string) bool { return !c.inTx && strings.HasPrefix(query, "SELECT ") }
+// onlyReads reports whether query may be asked again. What writes may have been done although no answer came.
+func onlyReads(query string) bool { return strings.HasPrefix(query, "SELECT ") }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (rows driver.Rows, err error) {
-	err = c.run(ctx, c.repeatable(query), func() error {
+	if len(args) > 0 && !c.unprepared {
+		err = c.hot(ctx, query, func(s *stmt) error {
+			rows, err = s.QueryContext(ctx, args)
+			return err
+		})
+		return rows, err
+	}
+	err = c.run(ctx, onlyReads(query), func() error {
 		rows, err = c.Conn.QueryContext(ctx, query, args)
 		return err
 	})
@@ -106,6 +121,13 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
+	if len(args) > 0 && !c.unprepared {
+		err = c.hot(ctx, query, func(s *stmt) error {
+			res, err = s.ExecContext(ctx, args)
+			return err
+		})
+		return res, err
+	}
 	err = c.run(ctx, false, func() error {
 		res, err = c.Conn.ExecContext(ctx, query, args)
 		return err
@@ -138,7 +160,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (prepared drive
 	if err != nil {
 		return nil, err
 	}
-	return &stmt{Stmt: prepared, conn: c, repeatable: strings.HasPrefix(query, "SELECT ")}, nil
+	return &stmt{Stmt: prepared, conn: c, onlyReads: onlyReads(query)}, nil
 }
 
 // tx is a transaction of pgdriver's; the connection outlives it.
@@ -160,12 +182,12 @@ func (t *tx) Rollback() error {
 // stmt is a prepared statement of pgdriver's, which by itself would put a connection that failed back into the pool.
 type stmt struct {
 	driver.Stmt
-	conn       *conn
-	repeatable bool
+	conn      *conn
+	onlyReads bool
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
-	err = s.conn.run(ctx, s.repeatable && !s.conn.inTx, func() error {
+	err = s.conn.run(ctx, s.onlyReads, func() error {
 		rows, err = s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 		return err
 	})

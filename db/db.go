@@ -25,8 +25,10 @@ var ErrNotFound = errors.New("db: not found")
 
 // Store answers every question asked of the database. Inside InTx the same methods work in the transaction.
 type Store struct {
-	db  bun.IDB
-	now func() time.Time // to the microsecond, as PostgreSQL keeps it, in UTC
+	db    bun.IDB // the pool, or the transaction
+	pool  *bun.DB
+	hooks []bun.QueryHook
+	clock func() time.Time
 }
 
 // Options say which database to open, and how.
@@ -36,6 +38,7 @@ type Options struct {
 
 	MaxConns         int           // open connections at most; defaults to 16, and 8 for SQLite
 	StatementTimeout time.Duration // PostgreSQL ends a statement after it; defaults to 5 s, negative for none
+	Unprepared       bool          // for a proxy that gives each transaction another connection: prepare nothing on PostgreSQL
 	ConnLife         time.Duration // a PostgreSQL connection is replaced after it; defaults to 30 min
 	Hooks            []bun.QueryHook
 }
@@ -65,9 +68,21 @@ func Open(o Options) (*Store, error) {
 	for _, hook := range o.Hooks {
 		bunDB = bunDB.WithQueryHook(hook)
 	}
-	now := func() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
-	return &Store{db: bunDB, now: now}, nil
+	return &Store{db: bunDB, pool: bunDB, hooks: o.Hooks, clock: o.Now}, nil
 }
+
+// within is the store inside a transaction.
+func (s *Store) within(tx bun.Tx) *Store {
+	inside := *s
+	inside.db = tx
+	return &inside
+}
+
+// now is the time as rows keep it.
+func (s *Store) now() time.Time { return stamp(s.clock()) }
+
+// stamp is t as rows keep it: to the microsecond, as PostgreSQL does, in UTC; SQLite compares times as texts.
+func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // openSQLite opens the file at path, making its folder. Every transaction takes the write lock at its start, because
 // one that reads first and writes later cannot wait for the lock and fails instead.
@@ -86,7 +101,7 @@ func openSQLite(path string, o Options) (*sql.DB, error) {
 		return nil, err
 	}
 	conn, err := sql.Open("sqlite", "file:"+path+
-		"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)")
+		"?_txlock=immediate&_time_format=sqlite&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)")
 	if err != nil {
 		return nil, err
 	}
@@ -103,13 +118,10 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Stats tells how the connections are used.
-func (s *Store) Stats() sql.DBStats { return s.root().DB.Stats() }
+func (s *Store) Stats() sql.DBStats { return s.pool.DB.Stats() }
 
 // Close gives all connections back.
-func (s *Store) Close() error { return s.root().Close() }
-
-// root is the database outside any transaction.
-func (s *Store) root() *bun.DB { return s.db.(*bun.DB) }
+func (s *Store) Close() error { return s.pool.Close() }
 
 // NewID returns a fresh id: a UUIDv7, so that ids sort by the time they were made.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

@@ -23,7 +23,7 @@ func each(t *testing.T, test func(t *testing.T, s *db.Store, clock *dbtest.Clock
 	})
 }
 
-func newUser(t *testing.T, s *db.Store) *db.User {
+func newUser(t testing.TB, s *db.Store) *db.User {
 	t.Helper()
 	user := &db.User{ID: db.NewID(), AppID: "app"}
 	if created, err := s.CreateUser(t.Context(), user); err != nil || !created {
@@ -32,7 +32,7 @@ func newUser(t *testing.T, s *db.Store) *db.User {
 	return user
 }
 
-func newSession(t *testing.T, s *db.Store, user *db.User, expiresAt time.Time) *db.Session {
+func newSession(t testing.TB, s *db.Store, user *db.User, expiresAt time.Time) *db.Session {
 	t.Helper()
 	session := &db.Session{UserID: user.ID, ID: db.NewID(), AppID: "app", ExpiresAt: expiresAt}
 	if err := s.CreateSession(t.Context(), session); err != nil {

@@ -62,7 +62,7 @@ func DistributionStatements() []string {
 // ErrNoCitus on anything but Citus.
 func (s *Store) Distribute(ctx context.Context, tell func(statement string)) error {
 	var found bool
-	if s.root().Dialect().Name() == dialect.PG {
+	if s.pool.Dialect().Name() == dialect.PG {
 		if err := s.db.NewRaw("SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')").Scan(ctx, &found); err != nil {
 			return wrap("look for citus", err)
 		}

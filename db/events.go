@@ -41,8 +41,8 @@ type Event struct {
 
 // RecordEvent adds event, giving it an id and the time.
 func (s *Store) RecordEvent(ctx context.Context, event Event) error {
-	event.ID, event.CreatedAt = NewID(), s.now()
-	_, err := s.db.NewInsert().Model(&event).Exec(ctx)
+	_, err := s.exec(ctx, `INSERT INTO auth_events (user_id, id, kind, app_id, request_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		event.UserID, NewID(), event.Kind, event.AppID, event.RequestID, s.now())
 	return wrap("record event", err)
 }
 

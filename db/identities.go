@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -54,11 +55,8 @@ type identityRow struct {
 // IdentityOwner returns the user id leads to, or ErrNotFound.
 func (s *Store) IdentityOwner(ctx context.Context, id Identity) (uuid.UUID, error) {
 	var owner uuid.UUID
-	err := s.db.NewSelect().Model((*identityRow)(nil)).Column("user_id").
-		Where("subject = ?", id.Subject).
-		Where("app_id = ?", id.AppID).
-		Where("kind = ?", id.Kind).
-		Scan(ctx, &owner)
+	err := s.one(ctx, `SELECT user_id FROM user_identities WHERE subject = $1 AND app_id = $2 AND kind = $3`,
+		[]any{id.Subject, id.AppID, id.Kind}, func(rows *sql.Rows) error { return rows.Scan(&owner) })
 	return owner, wrap("find identity", err)
 }
 

@@ -139,5 +139,5 @@ func (s *Store) migrator() (*migrate.Migrator, error) {
 	if err := known.Discover(migrations.Files); err != nil {
 		return nil, wrap("read migrations", err)
 	}
-	return migrate.NewMigrator(s.root(), known, migrate.WithMarkAppliedOnSuccess(true)), nil
+	return migrate.NewMigrator(s.pool, known, migrate.WithMarkAppliedOnSuccess(true)), nil
 }

@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,20 +52,23 @@ type OrderItem struct {
 	UnitPriceFen int64
 }
 
-type orderNumberRow struct {
-	bun.BaseModel `bun:"table:order_numbers,alias:n"`
+const (
+	orderColumns = `id, app_id, order_no, status, total_fen, remark, idempotency_key, content_hash, created_at, updated_at`
 
-	OrderNo   string
-	UserID    uuid.UUID
-	OrderID   uuid.UUID
-	CreatedAt time.Time
-}
+	ordersQuery         = `SELECT ` + orderColumns + ` FROM orders WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`
+	ordersOfStatusQuery = `SELECT ` + orderColumns + ` FROM orders WHERE user_id = $1 AND id < $2 AND status = $4 ORDER BY id DESC LIMIT $3`
+
+	// One scan of the primary key, which visits each order in it. At 3.6 million items a page of 20 orders takes the server
+	// 0.035 ms. The range between the first and the last order takes 0.014 ms, but a page of one status would read all orders between.
+	itemsQuery = `SELECT order_id, line_no, sku, title, quantity, unit_price_fen FROM order_items WHERE user_id = $1 AND order_id IN `
+	itemsOrder = ` ORDER BY order_id, line_no`
+)
 
 // ClaimOrderNumber makes number lead to an order, unless it leads to one already, and reports whether it did. Like all
 // claims it is a statement of its own: a crash behind it skips a number, which harms nobody.
 func (s *Store) ClaimOrderNumber(ctx context.Context, number string, userID, orderID uuid.UUID) (bool, error) {
-	row := &orderNumberRow{OrderNo: number, UserID: userID, OrderID: orderID, CreatedAt: s.now()}
-	res, err := s.db.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx)
+	res, err := s.exec(ctx, `INSERT INTO order_numbers (order_no, user_id, order_id, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		number, userID, orderID, s.now())
 	n, err := affected("claim order number", res, err)
 	return n == 1, err
 }
@@ -78,7 +83,9 @@ func (s *Store) CreateOrder(ctx context.Context, order *Order, items []*OrderIte
 		if _, err := tx.LockUser(ctx, order.UserID); err != nil {
 			return err
 		}
-		res, err := tx.db.NewInsert().Model(order).On("CONFLICT (user_id, idempotency_key) DO NOTHING").Returning("NULL").Exec(ctx)
+		res, err := tx.exec(ctx, `INSERT INTO orders (user_id, `+orderColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (user_id, idempotency_key) DO NOTHING`, order.UserID, order.ID, order.AppID, order.OrderNo, order.Status,
+			order.TotalFen, order.Remark, order.IdempotencyKey, order.ContentHash, order.CreatedAt, order.UpdatedAt)
 		n, err := affected("create order", res, err)
 		if err != nil || n == 0 {
 			return err
@@ -92,52 +99,72 @@ func (s *Store) CreateOrder(ctx context.Context, order *Order, items []*OrderIte
 
 // OrderByKey returns the user's order under an idempotency key, or ErrNotFound.
 func (s *Store) OrderByKey(ctx context.Context, userID uuid.UUID, key string) (*Order, error) {
-	return s.order(ctx, userID, "idempotency_key = ?", key)
+	return s.order(ctx, `SELECT `+orderColumns+` FROM orders WHERE user_id = $1 AND idempotency_key = $2`, userID, key)
 }
 
 // OrderByNumber returns the user's order with that number, or ErrNotFound, also when it is somebody else's.
 func (s *Store) OrderByNumber(ctx context.Context, userID uuid.UUID, number string) (*Order, error) {
-	return s.order(ctx, userID, "order_no = ?", number)
+	return s.order(ctx, `SELECT `+orderColumns+` FROM orders WHERE user_id = $1 AND order_no = $2`, userID, number)
 }
 
-func (s *Store) order(ctx context.Context, userID uuid.UUID, which string, arg any) (*Order, error) {
-	order := new(Order)
-	if err := s.db.NewSelect().Model(order).Where("user_id = ?", userID).Where(which, arg).Scan(ctx); err != nil {
-		return nil, wrap("find order", err)
-	}
-	return order, nil
+func (s *Store) order(ctx context.Context, query string, userID uuid.UUID, arg string) (order *Order, err error) {
+	err = s.one(ctx, query, []any{userID, arg}, func(rows *sql.Rows) error {
+		order, err = scanOrder(rows, userID)
+		return err
+	})
+	return order, wrap("find order", err)
 }
 
 // Orders lists up to limit orders of a user, newest first: those older than the one with the id before (uuid.Nil: from
 // the newest), of one status (empty: of any).
 func (s *Store) Orders(ctx context.Context, userID, before uuid.UUID, status OrderStatus, limit int64) ([]*Order, error) {
-	var orders []*Order
-	q := s.db.NewSelect().Model(&orders).Where("user_id = ?", userID)
-	if before != uuid.Nil {
-		q = q.Where("id < ?", before)
+	if before == uuid.Nil {
+		before = uuid.Max // behind every id, so that there is one statement for all pages
 	}
+	query, args := ordersQuery, []any{userID, before, limit}
 	if status != "" {
-		q = q.Where("status = ?", status)
+		query, args = ordersOfStatusQuery, append(args, string(status))
 	}
-	err := q.Order("id DESC").Limit(limit).Scan(ctx)
+	var orders []*Order
+	err := s.each(ctx, query, args, func(rows *sql.Rows) error {
+		order, err := scanOrder(rows, userID)
+		orders = append(orders, order)
+		return err
+	})
 	return orders, wrap("list orders", err)
+}
+
+func scanOrder(rows *sql.Rows, userID uuid.UUID) (*Order, error) {
+	var (
+		o                = &Order{UserID: userID}
+		remark           sql.NullString
+		created, updated bun.NullTime
+	)
+	err := rows.Scan((*scanID)(&o.ID), &o.AppID, &o.OrderNo, (*string)(&o.Status), &o.TotalFen, &remark, &o.IdempotencyKey, &o.ContentHash, &created, &updated)
+	if remark.Valid {
+		o.Remark = &remark.String
+	}
+	o.CreatedAt, o.UpdatedAt = created.Time, updated.Time
+	return o, err
 }
 
 // OrderItems returns the items of a user's orders, by order, each in the order of its lines. It is one query, however
 // many orders.
 func (s *Store) OrderItems(ctx context.Context, userID uuid.UUID, orderIDs []uuid.UUID) (map[uuid.UUID][]*OrderItem, error) {
-	var items []*OrderItem
-	err := s.db.NewSelect().Model(&items).
-		Where("user_id = ?", userID).
-		Where("order_id IN (?)", bun.List(orderIDs)).
-		Order("order_id", "line_no").
-		Scan(ctx)
-	if err != nil {
-		return nil, wrap("list order items", err)
-	}
 	byOrder := make(map[uuid.UUID][]*OrderItem, len(orderIDs))
-	for _, item := range items {
-		byOrder[item.OrderID] = append(byOrder[item.OrderID], item)
+	for ids := range slices.Chunk(orderIDs, maxListed) {
+		list, args := listed([]any{userID}, ids)
+		err := s.each(ctx, itemsQuery+list+itemsOrder, args, func(rows *sql.Rows) error {
+			item := &OrderItem{UserID: userID}
+			var line, quantity int64 // an int would be read by way of its text
+			err := rows.Scan((*scanID)(&item.OrderID), &line, &item.SKU, &item.Title, &quantity, &item.UnitPriceFen)
+			item.LineNo, item.Quantity = int(line), int(quantity)
+			byOrder[item.OrderID] = append(byOrder[item.OrderID], item)
+			return err
+		})
+		if err != nil {
+			return nil, wrap("list order items", err)
+		}
 	}
 	return byOrder, nil
 }

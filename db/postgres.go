@@ -38,7 +38,7 @@ func openPostgres(o Options) (*sql.DB, error) {
 	if err != nil {
 		return nil, errors.New("the parameters of the postgres:// URL were refused: see sslmode, sslrootcert and the time-outs")
 	}
-	conn := sql.OpenDB(&connector{*parsed.(*pgdriver.Connector).Config()})
+	conn := sql.OpenDB(&connector{config: *parsed.(*pgdriver.Connector).Config(), unprepared: o.Unprepared})
 	size := cmp.Or(o.MaxConns, 16)
 	conn.SetMaxOpenConns(size)
 	conn.SetMaxIdleConns(size)

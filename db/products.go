@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,19 +25,34 @@ type Product struct {
 // Products lists up to limit products behind the one with the id after (uuid.Nil: from the first), the oldest first.
 func (s *Store) Products(ctx context.Context, after uuid.UUID, limit int64) ([]*Product, error) {
 	var products []*Product
-	err := s.db.NewSelect().Model(&products).Where("id > ?", after).Order("id").Limit(limit).Scan(ctx)
+	err := s.products(ctx, productsQuery+`> $1 ORDER BY id LIMIT $2`, []any{after, limit}, func(p *Product) { products = append(products, p) })
 	return products, wrap("list products", err)
+}
+
+const productsQuery = `SELECT id, sku, title, price_fen, created_at, updated_at FROM products WHERE id `
+
+// products gives take each product that query has.
+func (s *Store) products(ctx context.Context, query string, args []any, take func(*Product)) error {
+	return s.each(ctx, query, args, func(rows *sql.Rows) error {
+		var (
+			p                = new(Product)
+			created, updated bun.NullTime
+		)
+		err := rows.Scan((*scanID)(&p.ID), &p.SKU, &p.Title, &p.PriceFen, &created, &updated)
+		p.CreatedAt, p.UpdatedAt = created.Time, updated.Time
+		take(p)
+		return err
+	})
 }
 
 // ProductsByID returns those of ids that exist.
 func (s *Store) ProductsByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Product, error) {
-	var products []*Product
-	if err := s.db.NewSelect().Model(&products).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
-		return nil, wrap("find products", err)
-	}
-	found := make(map[uuid.UUID]*Product, len(products))
-	for _, p := range products {
-		found[p.ID] = p
+	found := make(map[uuid.UUID]*Product, len(ids))
+	for ids := range slices.Chunk(ids, maxListed) {
+		list, args := listed(nil, ids)
+		if err := s.products(ctx, productsQuery+`IN `+list, args, func(p *Product) { found[p.ID] = p }); err != nil {
+			return nil, wrap("find products", err)
+		}
 	}
 	return found, nil
 }

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,24 +26,31 @@ type Session struct {
 	User *User `bun:"rel:belongs-to,join:user_id=id"` // loaded by Caller alone
 }
 
+const callerQuery = `SELECT s.app_id, s.created_at, s.expires_at, s.revoked_at, ` + userColumns + `
+	FROM sessions AS s JOIN users ON users.id = s.user_id WHERE s.user_id = $1 AND s.id = $2`
+
 // Caller returns a session together with its user, in one query. The session may be revoked or expired and the user
 // disabled or deleted: that is for the reader to judge. ErrNotFound when there is no such session.
 func (s *Store) Caller(ctx context.Context, userID, sessionID uuid.UUID) (*Session, error) {
-	session := new(Session)
-	err := s.db.NewSelect().Model(session).Relation("User").
-		Where("s.user_id = ?", userID).
-		Where("s.id = ?", sessionID).
-		Scan(ctx)
+	session := &Session{UserID: userID, ID: sessionID, User: new(User)}
+	var created, expires, revoked bun.NullTime
+	user := userScan{User: session.User}
+	err := s.one(ctx, callerQuery, []any{userID, sessionID}, func(rows *sql.Rows) error {
+		return rows.Scan(append([]any{&session.AppID, &created, &expires, &revoked}, user.columns()...)...)
+	})
 	if err != nil {
 		return nil, wrap("load caller", err)
 	}
+	session.CreatedAt, session.ExpiresAt, session.RevokedAt = created.Time, expires.Time, revoked.Time
+	user.fill()
 	return session, nil
 }
 
 // CreateSession adds a session, stamped with the time.
 func (s *Store) CreateSession(ctx context.Context, session *Session) error {
 	session.CreatedAt = s.now()
-	_, err := s.db.NewInsert().Model(session).Exec(ctx)
+	_, err := s.exec(ctx, `INSERT INTO sessions (user_id, id, app_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		session.UserID, session.ID, session.AppID, session.CreatedAt, stamp(session.ExpiresAt))
 	return wrap("create session", err)
 }
 
@@ -101,10 +109,7 @@ func (s *Store) revoke(ctx context.Context, userID uuid.UUID, which string, args
 
 // DeleteEndedSessions removes a user's sessions whose tokens have all run out, so that nobody's list grows for ever.
 func (s *Store) DeleteEndedSessions(ctx context.Context, userID uuid.UUID) error {
-	_, err := s.db.NewDelete().Model((*Session)(nil)).
-		Where("user_id = ?", userID).
-		Where("expires_at <= ?", s.now()).
-		Exec(ctx)
+	_, err := s.exec(ctx, `DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2`, userID, s.now())
 	return wrap("delete ended sessions", err)
 }
 

@@ -28,12 +28,11 @@ var errLost = errors.New("the connection to the database was lost")
 // times. So fn may run more than once: what it sets outside itself it must set anew each time. A commit whose answer was
 // lost is not repeated, for it may have happened.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
-	root, ok := s.db.(*bun.DB)
-	if !ok { // a transaction already, which only its own InTx can try again
-		return s.db.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return fn(&Store{db: tx, now: s.now}) })
+	if _, nested := s.db.(bun.Tx); nested { // only the outermost one can be tried again
+		return s.db.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return fn(s.within(tx)) })
 	}
 	for try := 1; ; try++ {
-		again, err := s.tryTx(ctx, root, fn)
+		again, err := s.tryTx(ctx, fn)
 		if !again || try == txTries || !sleep(ctx, rand.N(txPause<<(try-1))) {
 			return err
 		}
@@ -41,8 +40,8 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
 }
 
 // tryTx runs fn in a transaction and reports whether it is worth another try: it failed, surely, and may not fail again.
-func (s *Store) tryTx(ctx context.Context, root *bun.DB, fn func(tx *Store) error) (again bool, err error) {
-	tx, err := root.BeginTx(ctx, nil)
+func (s *Store) tryTx(ctx context.Context, fn func(tx *Store) error) (again bool, err error) {
+	tx, err := s.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return gaveUp(err), err
 	}
@@ -52,7 +51,7 @@ func (s *Store) tryTx(ctx context.Context, root *bun.DB, fn func(tx *Store) erro
 			tx.Rollback()
 		}
 	}()
-	if err := fn(&Store{db: tx, now: s.now}); err != nil {
+	if err := fn(s.within(tx)); err != nil {
 		return gaveUp(err) || errors.Is(err, errLost), err
 	}
 	ended = true
@@ -60,8 +59,11 @@ func (s *Store) tryTx(ctx context.Context, root *bun.DB, fn func(tx *Store) erro
 	return gaveUp(err), err
 }
 
-// gaveUp reports whether the database undid a transaction for another one's sake.
+// gaveUp reports whether the database undid a transaction for another one's sake, or a migration's.
 func gaveUp(err error) bool {
+	if outdated(err) {
+		return true
+	}
 	var postgres pgdriver.Error
 	if errors.As(err, &postgres) {
 		code := postgres.Field('C')

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"hash/fnv"
 	"time"
@@ -44,6 +45,33 @@ func (u *User) HasProfile() bool { return u.Nickname != nil }
 // HasPhone reports whether a phone is bound.
 func (u *User) HasPhone() bool { return u.PhoneSealed != nil }
 
+// userColumns are the columns of a User for a hot statement, in the order of userScan.
+const userColumns = `users.id, users.app_id, users.open_id, users.union_id, users.points, users.nickname, users.avatar_id, users.avatar_url,
+	users.phone_sealed, users.phone_subjects, users.created_at, users.updated_at, users.last_login_at, users.disabled_at, users.deleted_at`
+
+// userScan reads a User; an absent text is empty and an absent time zero.
+type userScan struct {
+	*User
+	openID, unionID, nickname, avatarURL, phoneSubjects sql.NullString
+	created, updated, lastLogin, disabled, deleted      bun.NullTime
+}
+
+// columns are where rows.Scan puts userColumns.
+func (u *userScan) columns() []any {
+	return []any{(*scanID)(&u.ID), &u.AppID, &u.openID, &u.unionID, &u.Points, &u.nickname, (*scanID)(&u.AvatarID), &u.avatarURL, &u.PhoneSealed,
+		&u.phoneSubjects, &u.created, &u.updated, &u.lastLogin, &u.disabled, &u.deleted}
+}
+
+// fill completes the User after the scan.
+func (u *userScan) fill() {
+	u.OpenID, u.UnionID, u.AvatarURL, u.PhoneSubjects = u.openID.String, u.unionID.String, u.avatarURL.String, u.phoneSubjects.String
+	if u.nickname.Valid {
+		u.Nickname = &u.nickname.String
+	}
+	u.CreatedAt, u.UpdatedAt, u.LastLoginAt = u.created.Time, u.updated.Time, u.lastLogin.Time
+	u.DisabledAt, u.DeletedAt = u.disabled.Time, u.deleted.Time
+}
+
 // CreateUser adds user, stamped with the time, unless one with its id is there already, and reports whether it did.
 func (s *Store) CreateUser(ctx context.Context, user *User) (created bool, err error) {
 	now := s.now()
@@ -55,19 +83,19 @@ func (s *Store) CreateUser(ctx context.Context, user *User) (created bool, err e
 
 // RecordLogin notes that the user logged in now and returns the user; ErrNotFound when there is none, or it is deleted.
 func (s *Store) RecordLogin(ctx context.Context, id uuid.UUID) (*User, error) {
-	user := new(User)
-	now := s.now()
-	err := s.db.NewUpdate().Model(user).
-		Set("last_login_at = ?", now).
-		Set("updated_at = ?", now).
-		Where("id = ?", id).
-		Where("deleted_at IS NULL").
-		Returning("?Columns").
-		Scan(ctx)
+	user, err := s.user(ctx, `UPDATE users SET last_login_at = $2, updated_at = $2 WHERE id = $1 AND deleted_at IS NULL RETURNING `+userColumns, id, s.now())
+	return user, wrap("record login", err)
+}
+
+// user returns the one user that query has.
+func (s *Store) user(ctx context.Context, query string, args ...any) (*User, error) {
+	user := userScan{User: new(User)}
+	err := s.one(ctx, query, args, func(rows *sql.Rows) error { return rows.Scan(user.columns()...) })
 	if err != nil {
-		return nil, wrap("record login", err)
+		return nil, err
 	}
-	return user, nil
+	user.fill()
+	return user.User, nil
 }
 
 // SetUnionID fills in the copy of a user's unionid, unless there is another one; ErrNotFound when there is, or the user is
@@ -90,17 +118,8 @@ func (s *Store) SetUnionID(ctx context.Context, id uuid.UUID, unionID string) er
 // LockUser makes other transactions that change the user wait for the end of this one, and returns the user as it is
 // now; ErrNotFound when there is none, or it is deleted. It is an UPDATE because every engine has that.
 func (s *Store) LockUser(ctx context.Context, id uuid.UUID) (*User, error) {
-	user := new(User)
-	err := s.db.NewUpdate().Model(user).
-		Set("updated_at = ?", s.now()).
-		Where("id = ?", id).
-		Where("deleted_at IS NULL").
-		Returning("?Columns").
-		Scan(ctx)
-	if err != nil {
-		return nil, wrap("lock user", err)
-	}
-	return user, nil
+	user, err := s.user(ctx, `UPDATE users SET updated_at = $2 WHERE id = $1 AND deleted_at IS NULL RETURNING `+userColumns, id, s.now())
+	return user, wrap("lock user", err)
 }
 
 // SaveUser writes the columns of user that steps change: profile, phone and unionid.
