@@ -61,7 +61,7 @@ func Handler(r *Resolver, o Options) http.Handler {
 // endpoint answers requests to schema.
 func endpoint(schema graphql.ExecutableSchema, o Options) http.Handler {
 	limits, documents := o.Limits.withDefaults(), newDocuments()
-	server := handler.New(schema)
+	server := handler.New(executable{schema.(*executableSchema)})
 	if o.Failed == nil {
 		o.Failed = func(ErrorCode) {}
 	}
@@ -70,7 +70,7 @@ func endpoint(schema graphql.ExecutableSchema, o Options) http.Handler {
 	server.SetParserTokenLimit(limits.MaxTokens)
 	server.Use(trusted{documents: o.Trusted, strict: o.Trusted != nil && !o.Development}) // before the budget: a hash becomes its document
 	server.Use(budget{limits: limits, introspection: o.Development, seen: documents})
-	server.Use(writers{schema.(*executableSchema)})
+	server.Use(writers{})
 	server.SetDisableSuggestion(!o.Development)
 	if o.Development {
 		server.Use(extension.Introspection{})

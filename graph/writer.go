@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"io"
 
@@ -16,7 +17,7 @@ import (
 //
 // Fields that have resolvers are resolved one after another, so those on elements of a list must not ask a database.
 // @defer changes nothing: there is one answer.
-type writers struct{ schema *executableSchema }
+type writers struct{}
 
 var _ graphql.FieldInterceptor = writers{}
 
@@ -27,17 +28,49 @@ func (writers) ExtensionName() string { return "Writers" }
 func (writers) Validate(graphql.ExecutableSchema) error { return nil }
 
 // InterceptField implements graphql.FieldInterceptor. In place of the field's value it may return what marshals it.
-func (e writers) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
+func (writers) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
 	value, err := next(ctx)
 	field := &graphql.GetFieldContext(ctx).Field
 	if err != nil || value == nil || len(field.Selections) == 0 {
 		return value, err
 	}
-	w := &writer{ec: newExecutionContext(graphql.GetOperationContext(ctx), e.schema, nil)}
+	w := &writer{ec: ctx.Value(executionKey{}).(*executionContext), out: make([]byte, 0, 512)}
 	if answer := w.answer(&spot{ctx: ctx}, field, value); answer != nil {
 		return answer, nil
 	}
 	return value, nil
+}
+
+// executable executes with one answer: gqlgen's own Exec prepares for several, and for resolvers that read their input
+// themselves, with 20 allocations and a tenth of the time of `me`.
+type executable struct{ *executableSchema }
+
+type executionKey struct{}
+
+// Exec implements graphql.ExecutableSchema.
+func (e executable) Exec(ctx context.Context) graphql.ResponseHandler {
+	operation := graphql.GetOperationContext(ctx)
+	ec := newExecutionContext(operation, e.executableSchema, nil)
+	answered := false
+	return func(ctx context.Context) *graphql.Response {
+		if answered {
+			return nil
+		}
+		answered = true
+		ctx = context.WithValue(ctx, executionKey{}, ec)
+		var data graphql.Marshaler
+		switch operation.Operation.Operation {
+		case ast.Query:
+			data = ec._Query(ctx, operation.Operation.SelectionSet)
+		case ast.Mutation:
+			data = ec._Mutation(ctx, operation.Operation.SelectionSet)
+		default:
+			return graphql.ErrorResponse(ctx, "unsupported GraphQL operation")
+		}
+		var out bytes.Buffer
+		data.MarshalGQL(&out)
+		return &graphql.Response{Data: out.Bytes()}
+	}
 }
 
 // writer collects the JSON of a value.
