@@ -33,14 +33,14 @@ func TestOutageIdleConnections(t *testing.T) {
 	p := start(t, t.TempDir(), nil, append(env, "DATABASE_URL="+dbtest.Postgres(t))...)
 	crowd := newCrowd(t, p, 10, 0)
 	machine := watchMachine(t)
-	before := (&arrivals{perSecond: 100, send: crowd.calm}).lasting(length / 20)
+	before := (&arrivals{perSecond: pace(100, full), send: crowd.calm}).lasting(length / 20)
 	crowd.client.CloseIdleConnections()
 	quiet := p.settled(t, nil)
 
 	began := time.Now()
 	conns := p.keepOpen(t, clients)
 	opened := time.Since(began)
-	during := (&arrivals{perSecond: 100, send: crowd.calm}).lasting(length / 10)
+	during := (&arrivals{perSecond: pace(100, full), send: crowd.calm}).lasting(length / 10)
 	crowded, err := p.figures()
 	if err != nil {
 		t.Fatal(err)
@@ -158,27 +158,27 @@ func TestOutageSlowLoris(t *testing.T) {
 		each = 200
 	}
 	lorises := []loris{
-		{name: "header", begin: "POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ", more: "a", ends: readHeaderTimeout, quick: true},
-		{name: "nothing", ends: readHeaderTimeout, quick: true},
-		{name: "second header", begin: "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nPOST /graphql HTTP/1.1\r\n", more: "a", ends: readHeaderTimeout, quick: true},
+		{name: "header", begin: "POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ", more: "a", ends: 5 * time.Second, quick: true},
+		{name: "nothing", ends: 5 * time.Second, quick: true},
+		{name: "second header", begin: "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nPOST /graphql HTTP/1.1\r\n", more: "a", ends: 5 * time.Second, quick: true},
 		{name: "body", begin: "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n", more: " ", ends: 30 * time.Second},
 		{name: "chunks", begin: "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", more: "1\r\n \r\n", ends: 30 * time.Second},
 		{name: "upload", begin: "POST /upload/avatar HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %TOKEN%\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n" +
 			"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jpg\"\r\n\r\n\xff\xd8", more: "x", ends: 30 * time.Second},
 		{name: "answer unread", begin: strings.Repeat("GET /schema.graphqls HTTP/1.1\r\nHost: x\r\n\r\n", 1000), more: "G", deaf: true,
-			ends: 63 * time.Second}, // a minute from the answer that no buffer takes any more,
+			ends: 63 * time.Second}, // a minute from the answer that no buffer takes any more
 	}
 	wantFiles(t, len(lorises)*each+500)
 	_, env := startSimulator(t, "")
 	p := start(t, t.TempDir(), nil, append(env, "DATABASE_URL="+dbtest.Postgres(t))...)
 	crowd := newCrowd(t, p, 10, 0)
 	machine := watchMachine(t)
-	before := (&arrivals{perSecond: 100, send: crowd.calm}).lasting(length / 20)
+	before := (&arrivals{perSecond: pace(100, full), send: crowd.calm}).lasting(length / 20)
 	crowd.client.CloseIdleConnections()
 	quiet := p.settled(t, nil)
 
 	began, stop := time.Now(), make(chan struct{})
-	traffic := &arrivals{perSecond: 100, send: crowd.calm}
+	traffic := &arrivals{perSecond: pace(100, full), send: crowd.calm}
 	var others, wait sync.WaitGroup
 	others.Go(func() { traffic.run(stop) })
 	for _, l := range lorises {

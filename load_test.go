@@ -36,6 +36,15 @@ func script(t *testing.T, short time.Duration) (length time.Duration, full bool,
 	return length, true, 1
 }
 
+// pace returns how many requests a second a script sends: that many in full, else so few that a machine that runs other
+// tests beside, under the race detector, keeps up.
+func pace(perSecond int, full bool) int {
+	if full {
+		return perSecond
+	}
+	return perSecond * 2 / 5
+}
+
 // sample is one request of many.
 type sample struct {
 	kind string        // "login", or what a logged-in user did
@@ -158,13 +167,13 @@ type machine struct {
 	stop func()
 }
 
-// watchMachine sends 100 requests a second until it is stopped.
+// watchMachine sends 50 requests a second until it is stopped.
 func watchMachine(t *testing.T) *machine {
 	idle, _ := startSimulator(t, "")
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: time.Minute}
 	t.Cleanup(client.CloseIdleConnections)
 	m, end := &machine{}, make(chan struct{})
-	m.perSecond, m.send = 100, func(int) (string, *reply, error) {
+	m.perSecond, m.send = 50, func(int) (string, *reply, error) {
 		res, err := client.Get(idle.url + "/nothing")
 		if err == nil {
 			res.Body.Close()
@@ -326,7 +335,8 @@ func startSimulator(t *testing.T, address string) (fake *process, env []string) 
 func (p *process) control(t *testing.T, route, body string, into any) {
 	t.Helper()
 	testlog.Sent(body)
-	res, err := http.Post(p.url+"/simulator/control/"+route, "application/json", strings.NewReader(body))
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Post(p.url+"/simulator/control/"+route, "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

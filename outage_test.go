@@ -32,25 +32,25 @@ func TestOutageOfWeChat(t *testing.T) {
 	t.Parallel()
 	length, full, slack := script(t, 6*time.Second)
 	if !full {
-		dbtest.Each(t, func(t *testing.T, url string) { ride(t, url, "drops", length, slack) })
+		dbtest.Each(t, func(t *testing.T, url string) { ride(t, url, "drops", length, full, slack) })
 		return
 	}
 	for _, run := range []struct {
 		how    string
 		length time.Duration
 	}{{"drops", length}, {"hangs", length / 3}, {"refuses", length / 3}} {
-		t.Run(run.how, func(t *testing.T) { ride(t, dbtest.Postgres(t), run.how, run.length, slack) })
+		t.Run(run.how, func(t *testing.T) { ride(t, dbtest.Postgres(t), run.how, run.length, full, slack) })
 	}
 }
 
-// ride has WeChat go down for a time in the middle of mixed traffic, 200 requests a second when nothing slows us down.
-func ride(t *testing.T, url, how string, length, slack time.Duration) {
+// ride has WeChat go down for a time in the middle of mixed traffic.
+func ride(t *testing.T, url, how string, length time.Duration, full bool, slack time.Duration) {
 	down := outages[how]
 	fake, env := startSimulator(t, fixedPort(t))
 	p := start(t, t.TempDir(), nil, append(env, "DATABASE_URL="+url)...)
-	rate, customers, known := 200, 40, 4000 // nobody logs in again while their last login may be waited for: the two would be one
-	if slack > 1 {
-		rate, customers, known = 100, 8, 40
+	rate, customers, known := pace(200, full), 40, 4000 // nobody logs in again while their last login is waited for: the two would be one
+	if !full {
+		customers, known = 8, 40
 	}
 	crowd := newCrowd(t, p, customers, known)
 	machine := watchMachine(t)
@@ -248,7 +248,7 @@ func TestOutageSlowWeChat(t *testing.T) {
 	p := start(t, t.TempDir(), nil, append(env, "DATABASE_URL="+dbtest.Postgres(t))...)
 	crowd := newCrowd(t, p, 10, 0)
 	machine := watchMachine(t)
-	before := (&arrivals{perSecond: 50, send: crowd.calm}).lasting(length / 5)
+	before := (&arrivals{perSecond: pace(50, full), send: crowd.calm}).lasting(length / 5)
 	crowd.client.CloseIdleConnections()
 	quiet := p.settled(t, nil)
 
@@ -258,8 +258,8 @@ func TestOutageSlowWeChat(t *testing.T) {
 	most, began := watchPeaks(t, p), time.Now()
 	var calm []sample
 	var wait sync.WaitGroup
-	wait.Go(func() { calm = (&arrivals{perSecond: 50, send: crowd.calm}).lasting(length) })
-	logins := (&arrivals{perSecond: 150, send: crowd.logins}).lasting(length)
+	wait.Go(func() { calm = (&arrivals{perSecond: pace(50, full), send: crowd.calm}).lasting(length) })
+	logins := (&arrivals{perSecond: pace(200, full), send: crowd.logins}).lasting(length)
 	wait.Wait()
 	peak, ended := most(), time.Now()
 

@@ -91,10 +91,7 @@ func (t *target) wait(test *testing.T, ready bool) {
 func TestOutageRollingRestart(t *testing.T) {
 	t.Parallel()
 	length, full, slack := script(t, 0)
-	rate := 200
-	if !full {
-		rate = 60
-	}
+	rate := pace(200, full)
 	url, dir := dbtest.Postgres(t), t.TempDir()
 	_, env := startSimulator(t, "")
 	env = append(env, "DATABASE_URL="+url, "DRAIN_DELAY=1s")
