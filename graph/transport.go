@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -116,8 +117,7 @@ func (t transport) allow() string {
 }
 
 func (t transport) readBody(w http.ResponseWriter, r *http.Request, params *graphql.RawParams) *refusal {
-	media, mediaParams, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := mediaParams["charset"]; err != nil || media != mediaJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if !isJSON(r.Header.Get("Content-Type")) {
 		return badHeader(http.StatusUnsupportedMediaType, "Content-Type", "Send the operation as "+mediaJSON+" in UTF-8.")
 	}
 	if r.Header.Get("Content-Encoding") != "" { // what is small compressed is large afterwards
@@ -137,6 +137,15 @@ func (t transport) readBody(w http.ResponseWriter, r *http.Request, params *grap
 		return badJSON("The request body is not one JSON object in UTF-8, each name once, with query, variables, operationName and extensions.")
 	}
 	return fill(params, object)
+}
+
+func isJSON(contentType string) bool {
+	if contentType == mediaJSON { // nearly always
+		return true
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	charset := params["charset"]
+	return err == nil && media == mediaJSON && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
 // readQuery reads the query part of the URL, where variables and extensions are JSON in text.
@@ -162,20 +171,20 @@ func readQuery(q url.Values, params *graphql.RawParams) *refusal {
 
 // fill takes the members of a request. One that is null is as good as absent.
 func fill(params *graphql.RawParams, object map[string]any) *refusal {
-	for name, into := range map[string]*string{"query": &params.Query, "operationName": &params.OperationName} {
-		text, ok := object[name].(string)
-		if !ok && object[name] != nil {
-			return badJSON("The request's " + name + " is not a text.")
-		}
-		*into = text
+	return cmp.Or(
+		member(object, "query", "is not a text", &params.Query),
+		member(object, "operationName", "is not a text", &params.OperationName),
+		member(object, "variables", "are not a JSON object", &params.Variables),
+		member(object, "extensions", "are not a JSON object", &params.Extensions),
+	)
+}
+
+func member[T any](object map[string]any, name, fault string, into *T) *refusal {
+	value, ok := object[name].(T)
+	if !ok && object[name] != nil {
+		return badJSON("The request's " + name + " " + fault + ".")
 	}
-	for name, into := range map[string]*map[string]any{"variables": &params.Variables, "extensions": &params.Extensions} {
-		value, ok := object[name].(map[string]any)
-		if !ok && object[name] != nil {
-			return badJSON("The request's " + name + " are not a JSON object.")
-		}
-		*into = value
-	}
+	*into = value
 	return nil
 }
 
