@@ -70,13 +70,16 @@ func (e *edge) logAnswer(ctx context.Context, r *http.Request, answer *recorder,
 	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 		level = slog.LevelDebug
 	}
-	e.log.Log(ctx, level, "answered", "method", r.Method, "path", r.URL.Path, "status", answer.status,
-		"bytes", answer.bytes, "took", took, "address", auth.RequestFrom(ctx).Address.String())
+	e.log.LogAttrs(ctx, level, "answered", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", answer.status),
+		slog.Int("bytes", answer.bytes), slog.Duration("took", took), slog.String("address", auth.RequestFrom(ctx).Address.String()))
 }
 
 // clientAddress is the peer's, or behind trusted proxies the last address they were told by one they do not know.
 func (e *edge) clientAddress(r *http.Request) netip.Addr {
 	address := peer(r)
+	if !e.trusts(address) { // nearly all, where there is no proxy
+		return address
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
 		if !e.trusts(address) {
