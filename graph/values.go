@@ -110,6 +110,21 @@ func writeString(w *writer, s string) bool {
 	return true
 }
 
+func writeEnums[T comparable](w *writer, list []T, names map[T]string) bool {
+	if list == nil {
+		return false
+	}
+	w.out = append(w.out, '[')
+	for i, v := range list {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		writeString(w, names[v])
+	}
+	w.out = append(w.out, ']')
+	return true
+}
+
 func writeInt[T int | int64](w *writer, n T) bool {
 	w.out = strconv.AppendInt(w.out, int64(n), 10)
 	return true

@@ -28,6 +28,8 @@ var oddities = []struct {
 }{
 	{name: "a page", document: ordersDocument},
 	{name: "a user", document: meDocument},
+	{name: "a user with both steps", document: `{ me { steps } }`, change: func(r *rowsAtHand) { r.user.PhoneSealed = []byte{1} }, want: `{"steps":["USER","PHONE"]}`},
+	{name: "a user with no step", document: `{ me { steps } }`, change: func(r *rowsAtHand) { r.user.Nickname = nil }, want: `{"steps":[]}`},
 	{name: "aliases", document: `{ a: myOrders { b: edges { c: node { d: id e: id id f: items { g: sku h: sku } i: items { sku } } } } }`, want: `"c":{"d":`},
 	{name: "__typename", document: `{ __typename myOrders { __typename edges { t: __typename node { __typename items { __typename } } } } }`, want: `"__typename":"OrderItem"`},
 	{name: "fragments", document: `{ myOrders { edges { ...E ... { cursor node { remark } } ... on OrderEdge { node { items { title } } } } } } fragment E on OrderEdge { node { id ...O } } fragment O on Order { items { sku } }`},

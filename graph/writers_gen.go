@@ -476,7 +476,7 @@ func (w *writer) writeUser(at *spot, selections ast.SelectionSet, obj *db.User) 
 				w.gqlgen(at, field, w.ec.marshalNInt2int64(at.member(field), field.Selections, v))
 			}
 		case "steps":
-			if v, ok := resolve(w, at, field, obj, w.ec.Resolvers.User().Steps); ok {
+			if v, ok := resolve(w, at, field, obj, w.ec.Resolvers.User().Steps); ok && !writeEnums(w, v, marshalNAuthStep2wxpassᚋauthᚐStep) {
 				w.gqlgen(at, field, w.ec.marshalNAuthStep2ᚕwxpassᚋauthᚐStepᚄ(at.member(field), field.Selections, v))
 			}
 		case "maskedPhone":

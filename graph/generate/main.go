@@ -86,6 +86,8 @@ func write(f *codegen.Field) string {
 		return fmt.Sprintf("writeObject(w, at, field, v, (*writer).write%s)", t.Definition.Name)
 	case t.Definition.IsCompositeType() && isSlice && isPointerToStruct(slice.Elem()):
 		return fmt.Sprintf("writeList(w, at, field, v, (*writer).write%s)", t.Definition.Name)
+	case isSlice && t.Elem().HasEnumValues() && !t.Elem().IsPtr() && !t.Elem().IsSlice():
+		return fmt.Sprintf("writeEnums(w, v, %s)", t.Elem().EnumMarshalVar(false))
 	case t.IsSlice() || t.CastType != nil || t.Marshaler == nil || isPointer && t.GQL.NonNull:
 		return ""
 	case t.HasEnumValues() && !isPointer:
