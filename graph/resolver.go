@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -70,7 +71,7 @@ func endpoint(schema graphql.ExecutableSchema, o Options) http.Handler {
 	server.SetParserTokenLimit(limits.MaxTokens)
 	server.Use(trusted{documents: o.Trusted, strict: o.Trusted != nil && !o.Development}) // before the budget: a hash becomes its document
 	server.Use(budget{limits: limits, introspection: o.Development, seen: documents})
-	server.Use(writers{})
+	server.Use(writers{spare: new(sync.Pool)})
 	server.SetDisableSuggestion(!o.Development)
 	if o.Development {
 		server.Use(extension.Introspection{})

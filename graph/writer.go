@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -17,7 +18,7 @@ import (
 //
 // Fields that have resolvers are resolved one after another, so those on elements of a list must not ask a database.
 // @defer changes nothing: there is one answer.
-type writers struct{}
+type writers struct{ spare *sync.Pool } // of *writer: their buffers would be a quarter of the time of a page
 
 var _ graphql.FieldInterceptor = writers{}
 
@@ -28,13 +29,17 @@ func (writers) ExtensionName() string { return "Writers" }
 func (writers) Validate(graphql.ExecutableSchema) error { return nil }
 
 // InterceptField implements graphql.FieldInterceptor. In place of the field's value it may return what marshals it.
-func (writers) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
+func (e writers) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
 	value, err := next(ctx)
 	field := &graphql.GetFieldContext(ctx).Field
 	if err != nil || value == nil || len(field.Selections) == 0 {
 		return value, err
 	}
-	w := &writer{ec: ctx.Value(executionKey{}).(*executionContext), out: make([]byte, 0, 512)}
+	w, ok := e.spare.Get().(*writer)
+	if !ok {
+		w = &writer{spare: e.spare}
+	}
+	w.ec = ctx.Value(executionKey{}).(*executionContext)
 	if answer := w.answer(&spot{ctx: ctx}, field, value); answer != nil {
 		return answer, nil
 	}
@@ -78,6 +83,7 @@ type writer struct {
 	ec        *executionContext
 	out       []byte
 	collected []collected // few; the same ones for every element of a list
+	spare     *sync.Pool
 }
 
 // collected are the fields that selections come to on a type.
@@ -100,8 +106,19 @@ func (w *writer) fields(selections ast.SelectionSet, implementors []string) []gr
 	return fields
 }
 
-// MarshalGQL implements graphql.Marshaler.
-func (w *writer) MarshalGQL(to io.Writer) { to.Write(w.out) }
+// MarshalGQL implements graphql.Marshaler. It is called once, and w is somebody else's then.
+func (w *writer) MarshalGQL(to io.Writer) {
+	to.Write(w.out)
+	if cap(w.out) > maxSpare {
+		return
+	}
+	clear(w.collected) // a document may be large
+	*w = writer{out: w.out[:0], collected: w.collected[:0], spare: w.spare}
+	w.spare.Put(w)
+}
+
+// maxSpare is the largest buffer that is kept, in bytes.
+const maxSpare = 64 << 10
 
 // Write implements io.Writer, for gqlgen's marshalers.
 func (w *writer) Write(text []byte) (int, error) {
