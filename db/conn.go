@@ -73,9 +73,9 @@ func (c *conn) IsValid() bool { return !c.socket.lost.Load() && c.Conn.IsValid()
 
 // run makes op end when ctx does. repeatable says that op may be done again on another connection if this one breaks; but
 // no part of a transaction is.
-func (c *conn) run(ctx context.Context, repeatable bool, op func() error) error {
+func (c *conn) run(ctx context.Context, repeatable bool, op func(context.Context) error) error {
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
-	err := op()
+	err := op(context.WithoutCancel(ctx)) // one watch over the deadline is enough, and ours says whose it was
 	stop()
 	var refusal pgdriver.Error
 	switch {
@@ -113,7 +113,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		})
 		return rows, err
 	}
-	err = c.run(ctx, onlyReads(query), func() error {
+	err = c.run(ctx, onlyReads(query), func(ctx context.Context) error {
 		rows, err = c.Conn.QueryContext(ctx, query, args)
 		return err
 	})
@@ -128,7 +128,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		})
 		return res, err
 	}
-	err = c.run(ctx, false, func() error {
+	err = c.run(ctx, false, func(ctx context.Context) error {
 		res, err = c.Conn.ExecContext(ctx, query, args)
 		return err
 	})
@@ -137,7 +137,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 
 // BeginTx may be repeated: nothing has been done yet.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (begun driver.Tx, err error) {
-	err = c.run(ctx, true, func() error {
+	err = c.run(ctx, true, func(ctx context.Context) error {
 		begun, err = c.Conn.BeginTx(ctx, opts)
 		return err
 	})
@@ -149,11 +149,11 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (begun driver
 }
 
 func (c *conn) Ping(ctx context.Context) error {
-	return c.run(ctx, true, func() error { return c.Conn.Ping(ctx) })
+	return c.run(ctx, true, func(ctx context.Context) error { return c.Conn.Ping(ctx) })
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (prepared driver.Stmt, err error) {
-	err = c.run(ctx, true, func() error {
+	err = c.run(ctx, true, func(ctx context.Context) error {
 		prepared, err = c.Conn.PrepareContext(ctx, query)
 		return err
 	})
@@ -187,7 +187,7 @@ type stmt struct {
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
-	err = s.conn.run(ctx, s.onlyReads, func() error {
+	err = s.conn.run(ctx, s.onlyReads, func(ctx context.Context) error {
 		rows, err = s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 		return err
 	})
@@ -195,7 +195,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows
 }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
-	err = s.conn.run(ctx, false, func() error {
+	err = s.conn.run(ctx, false, func(ctx context.Context) error {
 		res, err = s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
 		return err
 	})
