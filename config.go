@@ -18,10 +18,11 @@ type config struct {
 	Addr string `env:"ADDR" help:"Where to listen; 127.0.0.1:8080 by default, in production :8080."`
 	Port string `env:"PORT" help:"The port alone, as hosting platforms set it."`
 
-	AllowSQLite    bool `env:"ALLOW_SQLITE" name:"allow-sqlite" help:"Let production run on SQLite."`
-	MigrateOnStart bool `env:"MIGRATE_ON_START" help:"Let production apply pending migrations when it starts."`
-	DatabaseConns  int  `env:"DATABASE_MAX_CONNS" name:"database-max-conns" default:"0" help:"Database connections at most; 0 for 16, on SQLite 8."`
-	Prepared       bool `env:"DATABASE_PREPARED" name:"database-prepared" default:"true" negatable:"" help:"Prepare the hot statements on PostgreSQL; false behind a pooler that gives each transaction another connection."`
+	AllowSQLite    bool   `env:"ALLOW_SQLITE" name:"allow-sqlite" help:"Let production run on SQLite."`
+	MigrateOnStart bool   `env:"MIGRATE_ON_START" help:"Let production apply pending migrations when it starts."`
+	DatabaseConns  int    `env:"DATABASE_MAX_CONNS" name:"database-max-conns" default:"0" help:"Database connections at most; 0 for 16, on SQLite 8."`
+	BatchReads     string `env:"DATABASE_BATCH_READS" name:"database-batch-reads" default:"auto" enum:"auto,on,off" help:"Read the callers of concurrent requests by one statement: auto is on for PostgreSQL, off on Citus."`
+	Prepared       bool   `env:"DATABASE_PREPARED" name:"database-prepared" default:"true" negatable:"" help:"Prepare the hot statements on PostgreSQL; false behind a pooler that gives each transaction another connection."`
 
 	WechatApps      string `env:"WECHAT_APPS" help:"appid:secret[,appid:secret…], the default app first. Required in production; unset in development, the simulator plays WeChat."`
 	WechatAppID     string `env:"WECHAT_APP_ID" name:"wechat-app-id" help:"The app id, when there is one app."`

@@ -18,7 +18,7 @@ import (
 // openStore opens the database, and in development brings its schema up to date; production refuses to run on an old
 // one, because who migrates, and when, is the operator's to say.
 func openStore(p *program, s *settings, log *slog.Logger) (*db.Store, error) {
-	store, err := db.Open(db.Options{URL: s.DatabaseURL, Now: p.now, MaxConns: s.DatabaseConns, Unprepared: !s.Prepared})
+	store, err := db.Open(db.Options{URL: s.DatabaseURL, Now: p.now, MaxConns: s.DatabaseConns, Unprepared: !s.Prepared, BatchReads: db.Batch(s.BatchReads)})
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}

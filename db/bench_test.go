@@ -43,7 +43,7 @@ func newShop(tb testing.TB, s *db.Store, customers int) *shop {
 
 // bench runs do on PostgreSQL, one at a time and many at once.
 func bench(b *testing.B, do func(s *shop) error) {
-	for _, parallel := range []int{1, 16} {
+	for _, parallel := range []int{1, 8, 32, 128} {
 		b.Run(fmt.Sprintf("clients=%d", parallel), func(b *testing.B) {
 			s := newShop(b, dbtest.Open(b, dbtest.Postgres(b), time.Now), 50)
 			b.ReportAllocs()

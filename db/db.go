@@ -29,6 +29,8 @@ type Store struct {
 	pool  *bun.DB
 	hooks []bun.QueryHook
 	clock func() time.Time
+
+	callers *callers
 }
 
 // Options say which database to open, and how.
@@ -40,6 +42,7 @@ type Options struct {
 	StatementTimeout time.Duration // PostgreSQL ends a statement after it; defaults to 5 s, negative for none
 	Unprepared       bool          // for a proxy that gives each transaction another connection: prepare nothing on PostgreSQL
 	ConnLife         time.Duration // a PostgreSQL connection is replaced after it; defaults to 30 min
+	BatchReads       Batch         // whether callers of concurrent requests are read together; defaults to BatchAuto
 	Hooks            []bun.QueryHook
 }
 
@@ -68,7 +71,9 @@ func Open(o Options) (*Store, error) {
 	for _, hook := range o.Hooks {
 		bunDB = bunDB.WithQueryHook(hook)
 	}
-	return &Store{db: bunDB, pool: bunDB, hooks: o.Hooks, clock: o.Now}, nil
+	s := &Store{db: bunDB, pool: bunDB, hooks: o.Hooks, clock: o.Now}
+	s.callers = s.newCallers(o.BatchReads)
+	return s, nil
 }
 
 // within is the store inside a transaction.

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,26 +23,6 @@ type Session struct {
 	RevokedAt time.Time `bun:",nullzero"`
 
 	User *User `bun:"rel:belongs-to,join:user_id=id"` // loaded by Caller alone
-}
-
-const callerQuery = `SELECT s.app_id, s.created_at, s.expires_at, s.revoked_at, ` + userColumns + `
-	FROM sessions AS s JOIN users ON users.id = s.user_id WHERE s.user_id = $1 AND s.id = $2`
-
-// Caller returns a session together with its user, in one query. The session may be revoked or expired and the user
-// disabled or deleted: that is for the reader to judge. ErrNotFound when there is no such session.
-func (s *Store) Caller(ctx context.Context, userID, sessionID uuid.UUID) (*Session, error) {
-	session := &Session{UserID: userID, ID: sessionID, User: new(User)}
-	var created, expires, revoked bun.NullTime
-	user := userScan{User: session.User}
-	err := s.one(ctx, callerQuery, []any{userID, sessionID}, func(rows *sql.Rows) error {
-		return rows.Scan(append([]any{&session.AppID, &created, &expires, &revoked}, user.columns()...)...)
-	})
-	if err != nil {
-		return nil, wrap("load caller", err)
-	}
-	session.CreatedAt, session.ExpiresAt, session.RevokedAt = created.Time, expires.Time, revoked.Time
-	user.fill()
-	return session, nil
 }
 
 // CreateSession adds a session, stamped with the time.

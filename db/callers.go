@@ -1,0 +1,47 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+)
+
+const (
+	callerColumns = `s.app_id, s.created_at, s.expires_at, s.revoked_at, ` + userColumns
+	callerQuery   = `SELECT ` + callerColumns + ` FROM sessions AS s JOIN users ON users.id = s.user_id WHERE s.user_id = $1 AND s.id = $2`
+)
+
+// Caller returns a session together with its user, in one query. The session may be revoked or expired and the user
+// disabled or deleted: that is for the reader to judge. ErrNotFound when there is no such session.
+//
+// What it returns was read after the call began, though perhaps together with what other calls ask for, see callers.
+func (s *Store) Caller(ctx context.Context, userID, sessionID uuid.UUID) (*Session, error) {
+	read := s.caller
+	if _, inTx := s.db.(bun.Tx); !inTx && s.together(ctx) {
+		read = s.callers.read
+	}
+	session, err := read(ctx, userID, sessionID)
+	return session, wrap("load caller", err)
+}
+
+// caller reads one caller.
+func (s *Store) caller(ctx context.Context, userID, sessionID uuid.UUID) (session *Session, err error) {
+	err = s.one(ctx, callerQuery, []any{userID, sessionID}, func(rows *sql.Rows) error {
+		session, err = scanCaller(rows, userID, sessionID)
+		return err
+	})
+	return session, err
+}
+
+// scanCaller reads callerColumns, and what is in front of them into before.
+func scanCaller(rows *sql.Rows, userID, sessionID uuid.UUID, before ...any) (*Session, error) {
+	session := &Session{UserID: userID, ID: sessionID, User: new(User)}
+	var created, expires, revoked bun.NullTime
+	user := userScan{User: session.User}
+	err := rows.Scan(append(append(before, &session.AppID, &created, &expires, &revoked), user.columns()...)...)
+	session.CreatedAt, session.ExpiresAt, session.RevokedAt = created.Time, expires.Time, revoked.Time
+	user.fill()
+	return session, err
+}
