@@ -2,22 +2,14 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"wxpass/testlog"
 )
 
 // script returns how long a scripted run lasts: as long as OUTAGE says, which `make outage` sets, else short. In full it
@@ -199,154 +191,4 @@ func (m *machine) summary(from, to time.Time) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return summary(choose(m.samples, "nothing", from, to))
-}
-
-// crowd is people who use the program: customers who are logged in, and others who log in.
-type crowd struct {
-	client  *http.Client
-	server  func() *process // who is asked next
-	tokens  []string
-	product string
-	known   int    // after so many requests of mixed the same people log in again
-	run     string // makes the keys of orders unlike those of another run
-}
-
-// newCrowd registers customers, and the people who log in during so many requests of mixed.
-func newCrowd(t *testing.T, p *process, customers, known int) *crowd {
-	t.Helper()
-	c := &crowd{
-		known:  known,
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}, Timeout: time.Minute},
-		server: func() *process { return p },
-	}
-	t.Cleanup(c.client.CloseIdleConnections)
-	for n := range customers {
-		c.tokens = append(c.tokens, p.customer(t, n))
-	}
-	c.product = p.product(t)
-	var wait sync.WaitGroup
-	for worker := range 8 {
-		wait.Go(func() {
-			for n := worker; n < known; n += 8 {
-				if !knows(n) {
-					continue
-				}
-				if got, err := p.do(c.client, "", c.person(n)); err != nil || got.code() != "" {
-					t.Errorf("login: %+v, %v", got, err)
-				}
-			}
-		})
-	}
-	wait.Wait()
-	return c
-}
-
-// knows reports whether request n of mixed is a login of somebody the server knows.
-func knows(n int) bool { return n%20 == 3 || n%20 == 10 || n%20 == 17 }
-
-func (c *crowd) person(n int) string { return loginAs(fmt.Sprint("person", n%c.known)) }
-
-// mixed is the traffic of a shop: of twenty requests eight ask who they are, five look at their orders, two order, one
-// renews its session, three people the server knows log in, and one it does not.
-func (c *crowd) mixed(n int) (kind string, got *reply, err error) {
-	p, token := c.server(), c.tokens[n%len(c.tokens)]
-	query := "{ me { id displayName steps } }"
-	switch n % 20 {
-	case 1, 4, 8, 12, 16:
-		kind, query = "myOrders", "{ myOrders(first: 5) { edges { node { orderNo items { sku quantity } } } } }"
-	case 2, 13:
-		kind, query = "createOrder", buy(fmt.Sprint("order-", c.run, n), c.product)
-	case 5:
-		kind, query = "renewSession", "mutation { renewSession { token expiresAt } }"
-	case 3, 10, 17: // knows
-		kind, token, query = "login", "", c.person(n)
-	case 7:
-		kind, token, query = "login", "", loginAs(fmt.Sprint("new-", c.run, n))
-	default:
-		kind = "me"
-	}
-	got, err = p.do(c.client, token, query)
-	return kind, got, err
-}
-
-// figures are what a program says of itself.
-type figures struct {
-	goroutines int
-	inFlight   int     // calls to WeChat
-	memory     float64 // MiB
-}
-
-// figures reads /metrics.
-func (p *process) figures() (f figures, err error) {
-	res, err := http.Get(p.url + "/metrics")
-	if err != nil {
-		return f, err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return f, err
-	}
-	sum := func(name string) (sum float64) { // over its labels
-		found := regexp.MustCompile(`(?m)^`+name+`(?:\{.*\})? (\S+)$`).FindAllStringSubmatch(string(text), -1)
-		if found == nil {
-			err = errors.Join(err, fmt.Errorf("/metrics: %s, without %s", res.Status, name))
-		}
-		for _, m := range found {
-			value, valueErr := strconv.ParseFloat(m[1], 64)
-			sum, err = sum+value, errors.Join(err, valueErr)
-		}
-		return sum
-	}
-	f.goroutines, f.inFlight = int(sum("go_goroutines")), int(sum("wxpass_wechat_in_flight"))
-	f.memory = sum("process_resident_memory_bytes") / (1 << 20)
-	return f, err
-}
-
-// settled waits until the program has no more goroutines than at the start, but for a few that come and go, and
-// returns its figures then. At the start itself it waits until nothing changes any more: start is nil.
-func (p *process) settled(t *testing.T, start *figures) (now figures) {
-	t.Helper()
-	last := 0
-	for range 100 {
-		var err error
-		if now, err = p.figures(); err != nil {
-			t.Fatal(err)
-		}
-		if start == nil && now.goroutines == last || start != nil && now.goroutines <= start.goroutines+5 {
-			return now
-		}
-		last = now.goroutines
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Errorf("%d goroutines, want the %d of the start", now.goroutines, last)
-	return now
-}
-
-// startSimulator starts a WeChat in a process of its own, at a free port or the address given, and returns it with the
-// environment of a server that calls it.
-func startSimulator(t *testing.T, address string) (fake *process, env []string) {
-	t.Helper()
-	fake = start(t, t.TempDir(), []string{"simulator", "--addr", cmp.Or(address, "127.0.0.1:0"), "--app", "wx1:outage-secret"})
-	return fake, []string{"ADDR=127.0.0.1:0", "WECHAT_BASE_URL=" + fake.url, "WECHAT_APPS=wx1:outage-secret", "RATE_LIMIT_SCALE=0"}
-}
-
-// control tells a simulator what to do, and decodes its answer into what is given, if anything.
-func (p *process) control(t *testing.T, route, body string, into any) {
-	t.Helper()
-	testlog.Sent(body)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Post(p.url+"/simulator/control/"+route, "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("control %s: %s", route, res.Status)
-	}
-	if into != nil {
-		if err := json.NewDecoder(res.Body).Decode(into); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,22 +56,33 @@ func (b *balancer) pick() *process {
 	return b.targets[0].process // none is ready: the request fails, as it should
 }
 
-// watch asks every server every 50 ms whether it is ready, until stop is closed.
+// watch asks every server every 50 ms whether it is ready, until stop is closed. One that says no gets no more requests,
+// nor does one that refuses connections; one that is late is given three tries.
 func (b *balancer) watch(stop <-chan struct{}) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
-	for {
-		for _, t := range b.targets {
-			res, err := client.Get(t.process.url + "/readyz")
-			if err == nil {
-				res.Body.Close()
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	for _, t := range b.targets {
+		wait.Go(func() {
+			for late := 0; ; {
+				res, err := client.Get(t.process.url + "/readyz")
+				if late++; err == nil || !os.IsTimeout(err) {
+					late = 0
+				}
+				switch {
+				case err == nil:
+					res.Body.Close()
+					t.ready.Store(res.StatusCode == http.StatusOK)
+				case late == 0 || late == 3:
+					t.ready.Store(false)
+				}
+				select {
+				case <-stop:
+					return
+				case <-time.After(50 * time.Millisecond):
+				}
 			}
-			t.ready.Store(err == nil && res.StatusCode == http.StatusOK)
-		}
-		select {
-		case <-stop:
-			return
-		case <-time.After(50 * time.Millisecond):
-		}
+		})
 	}
 }
 
@@ -94,7 +106,7 @@ func TestOutageRollingRestart(t *testing.T) {
 	rate := pace(200, full)
 	url, dir := dbtest.Postgres(t), t.TempDir()
 	_, env := startSimulator(t, "")
-	env = append(env, "DATABASE_URL="+url, "DRAIN_DELAY=1s")
+	env = append(env, "DATABASE_URL="+url, "DRAIN_DELAY=2s")
 	balance, stop := &balancer{}, make(chan struct{})
 	var running []*process
 	for range 2 {
