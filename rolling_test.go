@@ -47,8 +47,9 @@ type target struct {
 
 // pick returns who gets the next request.
 func (b *balancer) pick() *process {
-	for range b.targets {
-		if t := b.targets[int(b.next.Add(1))%len(b.targets)]; t.ready.Load() {
+	first := int(b.next.Add(1))
+	for i := range b.targets {
+		if t := b.targets[(first+i)%len(b.targets)]; t.ready.Load() {
 			t.served.Add(1)
 			return t.process
 		}

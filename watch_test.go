@@ -64,7 +64,10 @@ func (p *process) settled(t *testing.T, start *figures) (now figures) {
 		last = now.goroutines
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Errorf("%d goroutines, want the %d of the start", now.goroutines, last)
+	if start == nil {
+		start = &figures{}
+	}
+	t.Errorf("%d goroutines, and no end of change; %d at the start", now.goroutines, start.goroutines)
 	return now
 }
 
