@@ -177,7 +177,7 @@ func TestARevocationIsSeenByTheNextCall(t *testing.T) {
 func TestAFailedStatementFailsThoseInItAlone(t *testing.T) {
 	t.Parallel()
 	url := dbtest.Postgres(t)
-	s, err := db.Open(db.Options{URL: url, Now: time.Now, BatchReads: db.BatchOn, StatementTimeout: time.Second})
+	s, err := db.Open(db.Options{URL: url, Now: time.Now, BatchReads: db.BatchOn, StatementTimeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestAFailedStatementFailsThoseInItAlone(t *testing.T) {
 	if _, err := s.Caller(brief, user.ID, uuid.Nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("one whose time was up: %v", err)
 	}
-	for range crowd { // at most two rounds of a second
+	for range crowd { // at most two rounds of two seconds
 		if err := <-failed; err == nil {
 			t.Error("a caller was read from a locked table")
 		}

@@ -74,6 +74,9 @@ func (c *conn) IsValid() bool { return !c.socket.lost.Load() && c.Conn.IsValid()
 // run makes op end when ctx does. repeatable says that op may be done again on another connection if this one breaks; but
 // no part of a transaction is.
 func (c *conn) run(ctx context.Context, repeatable bool, op func(context.Context) error) error {
+	if !c.IsValid() {
+		return driver.ErrBadConn
+	}
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	err := op(context.WithoutCancel(ctx)) // one watch over the deadline is enough, and ours says whose it was
 	stop()
@@ -170,13 +173,19 @@ type tx struct {
 }
 
 func (t *tx) Commit() error {
-	t.conn.inTx = false
-	return t.Tx.Commit()
+	return t.end(t.Tx.Commit)
 }
 
 func (t *tx) Rollback() error {
+	return t.end(t.Tx.Rollback)
+}
+
+func (t *tx) end(how func() error) error {
 	t.conn.inTx = false
-	return t.Tx.Rollback()
+	if !t.conn.IsValid() {
+		return driver.ErrBadConn
+	}
+	return how()
 }
 
 // stmt is a prepared statement of pgdriver's, which by itself would put a connection that failed back into the pool.
