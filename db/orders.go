@@ -151,20 +151,35 @@ func scanOrder(rows *sql.Rows, userID uuid.UUID) (*Order, error) {
 // OrderItems returns the items of a user's orders, by order, each in the order of its lines. It is one query, however
 // many orders.
 func (s *Store) OrderItems(ctx context.Context, userID uuid.UUID, orderIDs []uuid.UUID) (map[uuid.UUID][]*OrderItem, error) {
-	byOrder := make(map[uuid.UUID][]*OrderItem, len(orderIDs))
+	var (
+		items []*OrderItem
+		spare []OrderItem // made many at a time
+	)
 	for ids := range slices.Chunk(orderIDs, maxListed) {
 		list, args := listed([]any{userID}, ids)
 		err := s.each(ctx, itemsQuery+list+itemsOrder, args, func(rows *sql.Rows) error {
-			item := &OrderItem{UserID: userID}
+			if len(spare) == 0 {
+				spare = make([]OrderItem, 2*len(ids))
+			}
+			item := &spare[0]
+			spare, item.UserID = spare[1:], userID
 			var line, quantity int64 // an int would be read by way of its text
 			err := rows.Scan((*scanID)(&item.OrderID), &line, &item.SKU, &item.Title, &quantity, &item.UnitPriceFen)
 			item.LineNo, item.Quantity = int(line), int(quantity)
-			byOrder[item.OrderID] = append(byOrder[item.OrderID], item)
+			items = append(items, item)
 			return err
 		})
 		if err != nil {
 			return nil, wrap("list order items", err)
 		}
+	}
+	byOrder := make(map[uuid.UUID][]*OrderItem, len(orderIDs))
+	for begin, end := 0, 0; begin < len(items); begin = end {
+		id := items[begin].OrderID
+		for end < len(items) && items[end].OrderID == id {
+			end++
+		}
+		byOrder[id] = items[begin:end:end]
 	}
 	return byOrder, nil
 }

@@ -18,7 +18,8 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interv
 // still come, and must never be taken for the answer to a later statement.
 type socket struct {
 	net.Conn
-	lost atomic.Bool
+	lost     atomic.Bool
+	deadline time.Time // for reading
 }
 
 func dial(ctx context.Context, network, address string) (*socket, error) {
@@ -39,6 +40,16 @@ func (s *socket) Read(p []byte) (int, error) {
 		s.lost.Store(true)
 	}
 	return n, err
+}
+
+// SetReadDeadline leaves a deadline that is as good as the new one: pgdriver moves it for every row, which was a tenth of
+// the time a page of orders took to read.
+func (s *socket) SetReadDeadline(t time.Time) error {
+	if later := t.Sub(s.deadline); !s.deadline.IsZero() && later >= 0 && later < readSlack/10 {
+		return nil
+	}
+	s.deadline = t
+	return s.Conn.SetReadDeadline(t)
 }
 
 func (s *socket) Write(p []byte) (int, error) {
