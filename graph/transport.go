@@ -246,6 +246,8 @@ func write(w http.ResponseWriter, r *http.Request, media string, status int, ans
 	header.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	w.Write(text) // an error here means the client has gone
+	// At once: the client need not wait for the access line and all that is done behind an answer.
+	http.NewResponseController(w).Flush()
 }
 
 // encode makes the text of an answer. The data of one without errors is put in as it is: encoding/json would read all
