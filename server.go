@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -29,9 +30,16 @@ const (
 	shutdownPatience  = 25 * time.Second // for requests under way; orchestrators kill after 30 s
 	requestTimeout    = 12 * time.Second // longer than WeChat's, shorter than the 15 s of WeChat's cloud
 	migrationPatience = time.Minute      // for another process that is migrating
+
+	// gcPercent lets the heap, which is small, grow to three times what is alive before it is collected, not twice: some
+	// 5 % of a busy server's time, for 15 MiB. Pictures stay within their 64 MiB. GOGC sets something else.
+	gcPercent = 200
 )
 
 func main() {
+	if set := debug.SetGCPercent(gcPercent); set != 100 { // GOGC said so
+		debug.SetGCPercent(set)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once

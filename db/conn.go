@@ -80,11 +80,11 @@ func (c *conn) run(ctx context.Context, repeatable bool, op func(context.Context
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	err := op(context.WithoutCancel(ctx)) // one watch over the deadline is enough, and ours says whose it was
 	stop()
-	var refusal pgdriver.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &refusal) && !fatal(refusal):
+	}
+	var refusal pgdriver.Error
+	if errors.As(err, &refusal) && !fatal(refusal) {
 		return err
 	}
 	c.Close()

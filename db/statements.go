@@ -53,7 +53,7 @@ func (c *conn) hot(ctx context.Context, query string, do func(*stmt) error) erro
 	if err != nil {
 		return err
 	}
-	if err = do(st); !outdated(err) {
+	if err = do(st); err == nil || !outdated(err) {
 		return err
 	}
 	c.plans.era.CompareAndSwap(era, era+1)
