@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -258,7 +259,8 @@ func (s *Service) renewPhone(ctx context.Context, tx *db.Store, user *db.User, a
 		return err
 	}
 	former := strings.Fields(user.PhoneSubjects)
-	if slices.Equal(former, subjects) {
+	fresh := slices.Equal(former, subjects) && bytes.HasPrefix(user.PhoneSealed, s.DataKeys.Head())
+	if fresh {
 		owner, err := tx.IdentityOwner(ctx, db.PhoneIdentity(appID, subjects[0]))
 		if owner == user.ID || err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
@@ -272,7 +274,7 @@ func (s *Service) renewPhone(ctx context.Context, tx *db.Store, user *db.User, a
 		s.Log.WarnContext(ctx, "an account's phone number is claimed by another account in one of its apps", "user", user.ID)
 		return nil
 	}
-	if slices.Equal(former, subjects) {
+	if fresh {
 		return nil
 	}
 	if user.PhoneSealed, err = s.DataKeys.Seal([]byte(number), phoneContext(user)); err != nil {

@@ -403,6 +403,21 @@ func TestALoginBringsANumberToTodaysKeys(t *testing.T) {
 	})
 }
 
+// TestANumberOutlivesItsDataKey takes the steps of a rotation, with a login after each.
+func TestANumberOutlivesItsDataKey(t *testing.T) {
+	each(t, func(t *testing.T, a *api) {
+		old, fresh := a.auth.DataKeys[0], keyring.New("d2")
+		a.bindPhone(t, a.mustLogin(t, "openid-1").Token, a.phoneCode("openid-1", number))
+		for _, ring := range []keyring.Ring{{old, fresh}, {fresh, old}, {fresh}} {
+			a.auth.DataKeys = ring
+			got := a.do(t, a.mustLogin(t, "openid-1").Token, "{ me { phone } }", nil)
+			if !strings.Contains(got.text, number) {
+				t.Errorf("with the keys %v: %s", ring, got.text)
+			}
+		}
+	})
+}
+
 func TestInstancesWithKeysInAnotherOrderDoNotLockEachOther(t *testing.T) {
 	each(t, func(t *testing.T, a *api) {
 		d1, d2 := a.auth.DataKeys[0], keyring.New("d2")

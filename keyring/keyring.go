@@ -122,10 +122,18 @@ func (r Ring) Seal(plaintext []byte, context string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keyring: key %q: %w", r[0].ID, err)
 	}
-	head := append([]byte{byte(len(r[0].ID))}, r[0].ID...)
+	head := r.Head()
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plaintext)+aead.Overhead())
 	rand.Read(nonce)
 	return append(head, aead.Seal(nonce, nonce, plaintext, additionalData(head, context))...), nil
+}
+
+// Head is what everything Seal makes begins with: what begins otherwise was sealed with another key than the newest.
+func (r Ring) Head() []byte {
+	if len(r) == 0 {
+		return nil
+	}
+	return append([]byte{byte(len(r[0].ID))}, r[0].ID...)
 }
 
 // Open returns what was sealed for context. It fails with ErrUnknownKey or ErrOpen.
