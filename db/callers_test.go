@@ -109,23 +109,10 @@ func TestConcurrentCallersEachGetTheirOwn(t *testing.T) {
 	}
 }
 
-// TestCitusReadsEachCallerByItself plays Citus with a line in the catalog.
 func TestCitusReadsEachCallerByItself(t *testing.T) {
 	t.Parallel()
 	url := dbtest.Postgres(t)
-	conn, err := dbtest.Raw(t, url).Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	for _, statement := range []string{
-		"SET allow_system_table_mods = on",
-		"INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) VALUES (99999, 'citus', 10, 2200, false, '13.2')",
-	} {
-		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
-			t.Skipf("not allowed to play Citus here: %v", err)
-		}
-	}
+	dbtest.PlayCitus(t, url)
 	s, count := openBatched(t, url, db.BatchAuto)
 	if calls, statements := crowd(t, s), int(count.n.Load())-40; statements < calls {
 		t.Errorf("%d callers were read by %d statements", calls, statements)

@@ -30,6 +30,7 @@ type Store struct {
 	hooks []bun.QueryHook
 	clock func() time.Time
 
+	citus   *citus
 	callers *callers
 }
 
@@ -71,8 +72,8 @@ func Open(o Options) (*Store, error) {
 	for _, hook := range o.Hooks {
 		bunDB = bunDB.WithQueryHook(hook)
 	}
-	s := &Store{db: bunDB, pool: bunDB, hooks: o.Hooks, clock: o.Now}
-	s.callers = s.newCallers(o.BatchReads)
+	s := &Store{db: bunDB, pool: bunDB, hooks: o.Hooks, clock: o.Now, citus: &citus{}}
+	s.callers = &callers{batch: o.BatchReads, one: s.caller, all: s.readCallers, now: s.clock}
 	return s, nil
 }
 

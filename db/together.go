@@ -6,11 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/uptrace/bun/dialect"
 )
 
 // Batch says whether the callers of concurrent requests are read together.
@@ -47,23 +45,16 @@ const (
 // On two cores shared with PostgreSQL a caller took 19 us at 32 clients by itself and 9 us so, at 128 clients 19 and 5 us; 1
 // to 4 statements at once were much the same, and with two, one that is stuck does not stop the others.
 type callers struct {
-	one func(ctx context.Context, userID, sessionID uuid.UUID) (*Session, error)
-	all func(ctx context.Context, asks []*ask) error
-	now func() time.Time
-
-	wanted atomic.Int32 // whether to: unknown, yes or no
+	batch Batch
+	one   func(ctx context.Context, userID, sessionID uuid.UUID) (*Session, error)
+	all   func(ctx context.Context, asks []*ask) error
+	now   func() time.Time
 
 	mu      sync.Mutex
 	running int
 	began   time.Time // of the last statement
 	waiting []*ask
 }
-
-const (
-	unknown = iota
-	yes
-	no
-)
 
 // ask is a request that waits for its caller.
 type ask struct {
@@ -75,17 +66,6 @@ type ask struct {
 	batch chan []*ask   // sent to the leader
 	done  chan struct{} // closed when session and err are there
 	gone  bool          // guarded by callers.mu: its client has left
-}
-
-func (s *Store) newCallers(batch Batch) *callers {
-	c := &callers{one: s.caller, all: s.readCallers, now: s.clock}
-	switch {
-	case s.pool.Dialect().Name() != dialect.PG || batch == BatchOff:
-		c.wanted.Store(no)
-	case batch == BatchOn:
-		c.wanted.Store(yes)
-	}
-	return c
 }
 
 func (c *callers) read(ctx context.Context, userID, sessionID uuid.UUID) (*Session, error) {
@@ -198,19 +178,13 @@ func (s *Store) readCallers(ctx context.Context, asks []*ask) error {
 	})
 }
 
-// together reports whether callers are read together. When Options left it open, a PostgreSQL is asked once whether it is a
-// Citus.
+// together reports whether callers are read together.
 func (s *Store) together(ctx context.Context) bool {
-	switch s.callers.wanted.Load() {
-	case yes:
-		return true
-	case no:
+	switch s.callers.batch {
+	case BatchOn:
+		return s.postgres()
+	case BatchOff:
 		return false
 	}
-	var citus bool
-	if err := s.pool.DB.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')").Scan(&citus); err != nil {
-		return false // the caller's own statement will tell what is wrong
-	}
-	s.callers.wanted.CompareAndSwap(unknown, map[bool]int32{true: no, false: yes}[citus])
-	return !citus
+	return s.plain(ctx)
 }
