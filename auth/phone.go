@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -223,6 +224,21 @@ func (s *Service) phoneSubjects(e164 string) ([]string, error) {
 	}
 	slices.Sort(subjects)
 	return subjects, nil
+}
+
+// phoneForm is that of a number which renewPhone would find in order: subjects under all data keys and none else, as
+// phoneSubjects makes them, and sealed with the newest.
+func (s *Service) phoneForm() db.PhoneForm {
+	var subjects []string
+	for _, key := range s.DataKeys {
+		subjects = append(subjects, key.ID+":"+strings.Repeat("_", hex.EncodedLen(sha256.Size)))
+	}
+	slices.Sort(subjects)
+	for i, subject := range subjects {
+		id, hash, _ := strings.Cut(subject, ":")
+		subjects[i] = strings.ReplaceAll(id, "_", `\_`) + ":" + hash
+	}
+	return db.PhoneForm{Subjects: strings.Join(subjects, " "), Sealed: s.DataKeys.Head()}
 }
 
 // claimPhone claims subjects for a user in every app the user logged in to, and reports whether all are the user's now.

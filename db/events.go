@@ -39,9 +39,11 @@ type Event struct {
 	CreatedAt time.Time
 }
 
+const insertEvent = `INSERT INTO auth_events (user_id, id, kind, app_id, request_id, created_at)`
+
 // RecordEvent adds event, giving it an id and the time.
 func (s *Store) RecordEvent(ctx context.Context, event Event) error {
-	_, err := s.exec(ctx, `INSERT INTO auth_events (user_id, id, kind, app_id, request_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+	_, err := s.exec(ctx, insertEvent+` VALUES ($1, $2, $3, $4, $5, $6)`,
 		event.UserID, NewID(), event.Kind, event.AppID, event.RequestID, s.now())
 	return wrap("record event", err)
 }

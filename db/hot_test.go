@@ -150,6 +150,23 @@ func TestAMigrationUnderPreparedStatements(t *testing.T) {
 	}
 }
 
+// TestALoginAfterAMigration does so with the statement that is a login, which is done once all the same.
+func TestALoginAfterAMigration(t *testing.T) {
+	t.Parallel()
+	url := dbtest.Postgres(t)
+	s := dbtest.Open(t, url, time.Now)
+	user := newUser(t, s)
+	for n, kind := range []string{"text", "varchar(64)", "varchar(128)"} {
+		if _, err := dbtest.Raw(t, url).Exec("ALTER TABLE users ALTER COLUMN app_id TYPE " + kind); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.EnterKnown(t.Context(), newLogin(user, "a", time.Now())); err != nil {
+			t.Errorf("app_id is %s: %v", kind, err)
+		}
+		wantLogins(t, s, user, n+1, n+1)
+	}
+}
+
 func TestNothingIsPreparedWhereTheSettingSaysSo(t *testing.T) {
 	t.Parallel()
 	for _, unprepared := range []bool{false, true} {
@@ -160,7 +177,11 @@ func TestNothingIsPreparedWhereTheSettingSaysSo(t *testing.T) {
 		}
 		defer s.Close()
 		shop := newShop(t, s, 2)
+		bindPhone(t, s, shop.user, "app", "\x03d_1x", "d_1:abcd")
 		for range 3 {
+			if _, err := s.EnterKnown(t.Context(), newLogin(shop.user, "a", time.Now())); err != nil {
+				t.Fatal(err)
+			}
 			got, err := s.Caller(t.Context(), shop.user.ID, shop.session.ID)
 			if err != nil || got.User.ID != shop.user.ID {
 				t.Fatal(got, err)

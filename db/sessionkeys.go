@@ -23,9 +23,9 @@ type SessionKey struct {
 	ReplacedAt     time.Time `bun:",nullzero"` // when the previous key was replaced
 }
 
-const saveSessionKeyQuery = `INSERT INTO wechat_session_keys AS k (user_id, app_id, open_id, sealed, fingerprint, exchanged_at)
-	VALUES ($1, $2, $3, $4, $5, $6)
-	ON CONFLICT (user_id, app_id) DO UPDATE SET
+const (
+	insertSessionKey = `INSERT INTO wechat_session_keys AS k (user_id, app_id, open_id, sealed, fingerprint, exchanged_at)`
+	unlessOlder      = ` ON CONFLICT (user_id, app_id) DO UPDATE SET
 		previous_sealed = CASE WHEN k.fingerprint = EXCLUDED.fingerprint THEN k.previous_sealed ELSE k.sealed END,
 		replaced_at = CASE WHEN k.fingerprint = EXCLUDED.fingerprint THEN k.replaced_at ELSE EXCLUDED.exchanged_at END,
 		sealed = EXCLUDED.sealed,
@@ -33,12 +33,14 @@ const saveSessionKeyQuery = `INSERT INTO wechat_session_keys AS k (user_id, app_
 		open_id = EXCLUDED.open_id,
 		exchanged_at = EXCLUDED.exchanged_at
 	WHERE k.exchanged_at <= EXCLUDED.exchanged_at`
+)
 
 // SaveSessionKey keeps key as the current one and the former one as its previous. A key that was exchanged before the
 // one on file changes nothing: of two logins at once the later one counts, however their answers cross. The same key
 // given again keeps the previous one as it is.
 func (s *Store) SaveSessionKey(ctx context.Context, key *SessionKey) error {
-	_, err := s.exec(ctx, saveSessionKeyQuery, key.UserID, key.AppID, key.OpenID, key.Sealed, key.Fingerprint, stamp(key.ExchangedAt))
+	_, err := s.exec(ctx, insertSessionKey+` VALUES ($1, $2, $3, $4, $5, $6)`+unlessOlder,
+		key.UserID, key.AppID, key.OpenID, key.Sealed, key.Fingerprint, stamp(key.ExchangedAt))
 	return wrap("save session key", err)
 }
 

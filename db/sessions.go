@@ -25,10 +25,15 @@ type Session struct {
 	User *User `bun:"rel:belongs-to,join:user_id=id"` // loaded by Caller alone
 }
 
+const (
+	insertSession = `INSERT INTO sessions (user_id, id, app_id, created_at, expires_at)`
+	deleteEnded   = `DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2`
+)
+
 // CreateSession adds a session, stamped with the time.
 func (s *Store) CreateSession(ctx context.Context, session *Session) error {
 	session.CreatedAt = s.now()
-	_, err := s.exec(ctx, `INSERT INTO sessions (user_id, id, app_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+	_, err := s.exec(ctx, insertSession+` VALUES ($1, $2, $3, $4, $5)`,
 		session.UserID, session.ID, session.AppID, session.CreatedAt, stamp(session.ExpiresAt))
 	return wrap("create session", err)
 }
@@ -88,7 +93,7 @@ func (s *Store) revoke(ctx context.Context, userID uuid.UUID, which string, args
 
 // DeleteEndedSessions removes a user's sessions whose tokens have all run out, so that nobody's list grows for ever.
 func (s *Store) DeleteEndedSessions(ctx context.Context, userID uuid.UUID) error {
-	_, err := s.exec(ctx, `DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2`, userID, s.now())
+	_, err := s.exec(ctx, deleteEnded, userID, s.now())
 	return wrap("delete ended sessions", err)
 }
 

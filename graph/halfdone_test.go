@@ -72,6 +72,9 @@ func TestAFailureLeavesNothingHalfDone(t *testing.T) {
 		except string // a table whose claims stand by themselves
 		do     func(t *testing.T, a *api, token, product string) *answer
 	}{
+		{"silentLogin, of a known user", "", func(t *testing.T, a *api, _, _ string) *answer {
+			return a.login(t, a.wechat.Login("openid-1"))
+		}},
 		{"authorizeProfile", "", func(t *testing.T, a *api, token, _ string) *answer {
 			return a.authorizeProfile(t, token, map[string]any{"nickname": "another"})
 		}},
