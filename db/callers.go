@@ -28,10 +28,17 @@ func (s *Store) Caller(ctx context.Context, userID, sessionID uuid.UUID) (*Sessi
 
 // caller reads one caller.
 func (s *Store) caller(ctx context.Context, userID, sessionID uuid.UUID) (session *Session, err error) {
-	err = s.one(ctx, callerQuery, []any{userID, sessionID}, func(rows *sql.Rows) error {
+	read := s.each
+	if _, inTx := s.db.(bun.Tx); !inTx && s.postgres() {
+		read = s.briefly
+	}
+	err = read(ctx, callerQuery, []any{userID, sessionID}, func(rows *sql.Rows) error {
 		session, err = scanCaller(rows, userID, sessionID)
 		return err
 	})
+	if err == nil && session == nil {
+		err = sql.ErrNoRows
+	}
 	return session, err
 }
 

@@ -3,9 +3,12 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -26,6 +29,10 @@ func (s *Store) each(ctx context.Context, query string, args []any, scan func(ro
 	if err != nil {
 		return err
 	}
+	return scanAll(rows, scan)
+}
+
+func scanAll(rows *sql.Rows, scan func(rows *sql.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
@@ -34,6 +41,46 @@ func (s *Store) each(ctx context.Context, query string, args []any, scan func(ro
 	}
 	return rows.Err()
 }
+
+// maxBadConns is how many dead connections in a row are passed over, as by database/sql itself.
+const maxBadConns = 3
+
+// briefly is each for a read by primary key on PostgreSQL, outside a transaction. database/sql starts a goroutine for each
+// query whose ctx can end, which wakes a thread and takes a single client's request 5 % longer. conn ends the query all
+// the same; only rows that are on their way already are read to their end, within the read time-out.
+func (s *Store) briefly(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) (err error) {
+	if len(s.hooks) > 0 {
+		var tell func(error)
+		ctx, tell = s.observe(ctx, query, args)
+		defer func() { tell(err) }()
+	}
+	for range maxBadConns {
+		if err = s.onConn(ctx, query, args, scan); !errors.Is(err, driver.ErrBadConn) {
+			break
+		}
+	}
+	return err
+}
+
+func (s *Store) onConn(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
+	conn, err := s.pool.DB.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	rows, err := conn.QueryContext(watched{ctx}, query, args...)
+	if err != nil {
+		return err
+	}
+	return scanAll(rows, scan)
+}
+
+// watched is a context that conn alone watches: to database/sql it never ends.
+type watched struct{ context.Context }
+
+func (watched) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (watched) Done() <-chan struct{}       { return nil }
+func (watched) Err() error                  { return nil }
 
 // one is each for a query that answers with one row; where there is none it fails with sql.ErrNoRows.
 func (s *Store) one(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {

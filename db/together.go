@@ -165,7 +165,7 @@ func (s *Store) readCallers(ctx context.Context, asks []*ask) error {
 	}
 	users.WriteByte('}')
 	sessions.WriteByte('}')
-	return s.each(ctx, callersQuery, []any{users.String(), sessions.String()}, func(rows *sql.Rows) error {
+	return s.briefly(ctx, callersQuery, []any{users.String(), sessions.String()}, func(rows *sql.Rows) error {
 		var n int64
 		session, err := scanCaller(rows, uuid.Nil, uuid.Nil, &n)
 		if n < 1 || n > int64(len(asks)) {

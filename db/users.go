@@ -45,21 +45,22 @@ func (u *User) HasProfile() bool { return u.Nickname != nil }
 // HasPhone reports whether a phone is bound.
 func (u *User) HasPhone() bool { return u.PhoneSealed != nil }
 
-// userColumns are the columns of a User for a hot statement, in the order of userScan.
+// userColumns are the columns of a User for a hot statement, in the order of userScan: all but updated_at and
+// last_login_at, which are for the operator to read.
 const userColumns = `users.id, users.app_id, users.open_id, users.union_id, users.points, users.nickname, users.avatar_id, users.avatar_url,
-	users.phone_sealed, users.phone_subjects, users.created_at, users.updated_at, users.last_login_at, users.disabled_at, users.deleted_at`
+	users.phone_sealed, users.phone_subjects, users.created_at, users.disabled_at, users.deleted_at`
 
 // userScan reads a User; an absent text is empty and an absent time zero.
 type userScan struct {
 	*User
 	openID, unionID, nickname, avatarURL, phoneSubjects sql.NullString
-	created, updated, lastLogin, disabled, deleted      bun.NullTime
+	created, disabled, deleted                          bun.NullTime
 }
 
 // columns are where rows.Scan puts userColumns.
 func (u *userScan) columns() []any {
 	return []any{(*scanID)(&u.ID), &u.AppID, &u.openID, &u.unionID, &u.Points, &u.nickname, (*scanID)(&u.AvatarID), &u.avatarURL, &u.PhoneSealed,
-		&u.phoneSubjects, &u.created, &u.updated, &u.lastLogin, &u.disabled, &u.deleted}
+		&u.phoneSubjects, &u.created, &u.disabled, &u.deleted}
 }
 
 // fill completes the User after the scan.
@@ -68,7 +69,7 @@ func (u *userScan) fill() {
 	if u.nickname.Valid {
 		u.Nickname = &u.nickname.String
 	}
-	u.CreatedAt, u.UpdatedAt, u.LastLoginAt = u.created.Time, u.updated.Time, u.lastLogin.Time
+	u.CreatedAt = u.created.Time
 	u.DisabledAt, u.DeletedAt = u.disabled.Time, u.deleted.Time
 }
 
