@@ -77,6 +77,9 @@ func postgresDSN(o Options) (string, error) {
 	}
 	setDefault("idle_in_transaction_session_timeout", milliseconds(idleInTransaction))
 	setDefault("client_connection_check_interval", milliseconds(checkClient))
+	// What is prepared are lookups by key, whose plan does not depend on the key. Left to itself PostgreSQL plans the one for
+	// many callers anew each time when it met short lists first, which takes longer than the lookups.
+	setDefault("plan_cache_mode", "force_generic_plan")
 	setDefault("application_name", "wxpass")
 	u.RawQuery = q.Encode()
 	return u.String(), nil
