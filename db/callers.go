@@ -19,7 +19,7 @@ const (
 // What it returns was read after the call began, though perhaps together with what other calls ask for, see callers.
 func (s *Store) Caller(ctx context.Context, userID, sessionID uuid.UUID) (*Session, error) {
 	read := s.caller
-	if _, inTx := s.db.(bun.Tx); !inTx && s.together(ctx) {
+	if !s.inTx() && s.together(ctx) {
 		read = s.callers.read
 	}
 	session, err := read(ctx, userID, sessionID)
@@ -29,7 +29,7 @@ func (s *Store) Caller(ctx context.Context, userID, sessionID uuid.UUID) (*Sessi
 // caller reads one caller.
 func (s *Store) caller(ctx context.Context, userID, sessionID uuid.UUID) (session *Session, err error) {
 	read := s.each
-	if _, inTx := s.db.(bun.Tx); !inTx && s.postgres() {
+	if !s.inTx() && s.postgres() {
 		read = s.briefly
 	}
 	err = read(ctx, callerQuery, []any{userID, sessionID}, func(rows *sql.Rows) error {

@@ -20,11 +20,8 @@ import (
 
 // each asks query and has scan take each row of the answer.
 func (s *Store) each(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) (err error) {
-	if len(s.hooks) > 0 {
-		var tell func(error)
-		ctx, tell = s.observe(ctx, query, args)
-		defer func() { tell(err) }()
-	}
+	ctx, tell := s.observe(ctx, query, args)
+	defer func() { tell(err) }()
 	rows, err := s.query(ctx, query, args)
 	if err != nil {
 		return err
@@ -49,11 +46,8 @@ const maxBadConns = 3
 // query whose ctx can end, which wakes a thread and takes a single client's request 5 % longer. conn ends the query all
 // the same; only rows that are on their way already are read to their end, within the read time-out.
 func (s *Store) briefly(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) (err error) {
-	if len(s.hooks) > 0 {
-		var tell func(error)
-		ctx, tell = s.observe(ctx, query, args)
-		defer func() { tell(err) }()
-	}
+	ctx, tell := s.observe(ctx, query, args)
+	defer func() { tell(err) }()
 	for range maxBadConns {
 		if err = s.onConn(ctx, query, args, scan); !errors.Is(err, driver.ErrBadConn) {
 			break
@@ -93,6 +87,12 @@ func (s *Store) one(ctx context.Context, query string, args []any, scan func(row
 		err = sql.ErrNoRows
 	}
 	return err
+}
+
+// inTx reports whether s works in a transaction.
+func (s *Store) inTx() bool {
+	_, ok := s.db.(bun.Tx)
+	return ok
 }
 
 func (s *Store) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
@@ -147,11 +147,8 @@ func listed(args []any, ids []uuid.UUID) (list string, all []any) {
 
 // exec does a hot statement that answers with no rows.
 func (s *Store) exec(ctx context.Context, query string, args ...any) (res sql.Result, err error) {
-	if len(s.hooks) > 0 {
-		var tell func(error)
-		ctx, tell = s.observe(ctx, query, args)
-		defer func() { tell(err) }()
-	}
+	ctx, tell := s.observe(ctx, query, args)
+	defer func() { tell(err) }()
 	if tx, ok := s.db.(bun.Tx); ok {
 		return tx.Tx.ExecContext(ctx, query, args...)
 	}
@@ -163,6 +160,9 @@ var placeholder = regexp.MustCompile(`\$[0-9]+`)
 // observe tells the hooks of a statement the way Bun does, with the arguments in its text, and returns what tells them
 // how it ended.
 func (s *Store) observe(ctx context.Context, query string, args []any) (context.Context, func(error)) {
+	if len(s.hooks) == 0 {
+		return ctx, func(error) {}
+	}
 	text := placeholder.ReplaceAllStringFunc(query, func(number string) string {
 		n, err := strconv.Atoi(number[1:])
 		if err != nil || n < 1 || n > len(args) {

@@ -28,7 +28,7 @@ var errLost = errors.New("the connection to the database was lost")
 // times. So fn may run more than once: what it sets outside itself it must set anew each time. A commit whose answer was
 // lost is not repeated, for it may have happened.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
-	if _, nested := s.db.(bun.Tx); nested { // only the outermost one can be tried again
+	if s.inTx() { // only the outermost one can be tried again
 		return s.db.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return fn(s.within(tx)) })
 	}
 	for try := 1; ; try++ {
