@@ -1,10 +1,10 @@
 package auth
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -34,25 +34,37 @@ type Issuer struct {
 	Apps []string         // the audiences served
 	Now  func() time.Time // required
 
+	once     sync.Once
+	parser   *jwt.Parser // made by once
 	verified verified
 }
 
-// jwtClaims is the form on the wire.
+// jwtClaims is the form on the wire: one app in place of the library's list, and times as numbers alone, for which the
+// library takes texts too. It implements jwt.Claims.
 type jwtClaims struct {
-	jwt.RegisteredClaims
+	Issuer    string    `json:"iss,omitempty"`
+	Subject   string    `json:"sub,omitempty"`
 	SessionID uuid.UUID `json:"sid"`
-	AppID     string    `json:"aud"` // one app, in place of the library's list
+	AppID     string    `json:"aud"`
+	IssuedAt  *float64  `json:"iat,omitempty"` // seconds since 1970, as all three
+	NotBefore *float64  `json:"nbf,omitempty"`
+	ExpiresAt *float64  `json:"exp,omitempty"`
 }
 
-// UnmarshalJSON takes the form on the wire, and times as numbers alone: the library takes texts for them too.
-func (c *jwtClaims) UnmarshalJSON(data []byte) error {
-	type plain jwtClaims
-	var times struct {
-		ExpiresAt float64 `json:"exp"`
-		IssuedAt  float64 `json:"iat"`
-		NotBefore float64 `json:"nbf"`
+func (c *jwtClaims) GetIssuer() (string, error)              { return c.Issuer, nil }
+func (c *jwtClaims) GetSubject() (string, error)             { return c.Subject, nil }
+func (c *jwtClaims) GetAudience() (jwt.ClaimStrings, error)  { return jwt.ClaimStrings{c.AppID}, nil }
+func (c *jwtClaims) GetIssuedAt() (*jwt.NumericDate, error)  { return numericDate(c.IssuedAt), nil }
+func (c *jwtClaims) GetNotBefore() (*jwt.NumericDate, error) { return numericDate(c.NotBefore), nil }
+func (c *jwtClaims) GetExpirationTime() (*jwt.NumericDate, error) {
+	return numericDate(c.ExpiresAt), nil
+}
+
+func numericDate(seconds *float64) *jwt.NumericDate {
+	if seconds == nil {
+		return nil
 	}
-	return errors.Join(json.Unmarshal(data, (*plain)(c)), json.Unmarshal(data, &times))
+	return &jwt.NumericDate{Time: time.Unix(int64(*seconds), 0)}
 }
 
 // Issue returns a signed token.
@@ -60,15 +72,13 @@ func (i *Issuer) Issue(c Claims) (string, error) {
 	if len(i.Keys) == 0 {
 		return "", fmt.Errorf("auth: issue token: %w", keyring.ErrUnknownKey)
 	}
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwtClaims{
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, &jwtClaims{
+		Issuer:    issuer,
+		Subject:   c.UserID.String(),
 		SessionID: c.SessionID,
 		AppID:     c.AppID,
-		RegisteredClaims: jwt.RegisteredClaims{
-			Subject:   c.UserID.String(),
-			Issuer:    issuer,
-			IssuedAt:  jwt.NewNumericDate(c.IssuedAt),
-			ExpiresAt: jwt.NewNumericDate(c.ExpiresAt),
-		},
+		IssuedAt:  new(float64(c.IssuedAt.Unix())),
+		ExpiresAt: new(float64(c.ExpiresAt.Unix())),
 	})
 	token.Header["kid"] = i.Keys[0].ID
 	signed, err := token.SignedString(i.Keys[0].Secret)
@@ -94,19 +104,13 @@ func (i *Issuer) Verify(token string) (*Claims, error) {
 		}
 		return c, nil
 	}
-	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-		jwt.WithStrictDecoding(),
-		jwt.WithTimeFunc(i.Now),
-		jwt.WithIssuer(issuer),
-		jwt.WithExpirationRequired(),
-	)
+	i.once.Do(i.makeParser)
 	var claims jwtClaims
-	parsed, err := parser.ParseWithClaims(token, &claims, i.key)
+	parsed, err := i.parser.ParseWithClaims(token, &claims, i.key)
 	if err != nil && !onlyExpired(err) {
 		return nil, &UnauthenticatedError{ReasonInvalid}
 	}
-	c, ok := i.check(claims)
+	c, ok := i.check(&claims)
 	switch {
 	case !ok:
 		return nil, &UnauthenticatedError{ReasonInvalid}
@@ -116,6 +120,16 @@ func (i *Issuer) Verify(token string) (*Claims, error) {
 	kid, _ := parsed.Header["kid"].(string)
 	i.verified.add(token, c, kid, i.Keys)
 	return c, nil
+}
+
+func (i *Issuer) makeParser() {
+	i.parser = jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+		jwt.WithStrictDecoding(),
+		jwt.WithTimeFunc(i.Now),
+		jwt.WithIssuer(issuer),
+		jwt.WithExpirationRequired(),
+	)
 }
 
 // key finds the key a token's header names. A header that asks for anything but ours (jwk, jku, x5u, crit, another typ)
@@ -135,12 +149,12 @@ func onlyExpired(err error) bool {
 }
 
 // check takes the claims that golang-jwt leaves to us.
-func (i *Issuer) check(c jwtClaims) (*Claims, bool) {
+func (i *Issuer) check(c *jwtClaims) (*Claims, bool) {
 	userID, err := uuid.Parse(c.Subject)
 	if err != nil || c.SessionID == uuid.Nil || c.IssuedAt == nil || c.ExpiresAt == nil {
 		return nil, false
 	}
-	claims := &Claims{UserID: userID, SessionID: c.SessionID, AppID: c.AppID, IssuedAt: c.IssuedAt.Time, ExpiresAt: c.ExpiresAt.Time}
+	claims := &Claims{UserID: userID, SessionID: c.SessionID, AppID: c.AppID, IssuedAt: numericDate(c.IssuedAt).Time, ExpiresAt: numericDate(c.ExpiresAt).Time}
 	return claims, i.serves(claims)
 }
 
