@@ -175,6 +175,32 @@ func drive(addr string, requests []request, connections int, warm, measure time.
 	return sum, err
 }
 
+// warmUp sends each request once.
+func warmUp(addr string, requests []request) error {
+	const connections = 32
+	failed := make(chan error, connections)
+	for first := range connections {
+		go func() {
+			c, err := dial(addr, &atomic.Uint64{})
+			for i := first; i < len(requests) && err == nil; i += connections {
+				var body []byte
+				if body, err = c.do(requests[i]); err == nil {
+					err = check(requests[i], body)
+				}
+			}
+			if c != nil {
+				c.conn.Close()
+			}
+			failed <- err
+		}()
+	}
+	var err error
+	for range connections {
+		err = errors.Join(err, <-failed)
+	}
+	return err
+}
+
 // run drives one connection.
 func (d *driver) run(sum *load) error {
 	c, err := dial(d.addr, d.fresh)

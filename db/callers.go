@@ -32,13 +32,10 @@ func (s *Store) caller(ctx context.Context, userID, sessionID uuid.UUID) (sessio
 	if !s.inTx() && s.postgres() {
 		read = s.briefly
 	}
-	err = read(ctx, callerQuery, []any{userID, sessionID}, func(rows *sql.Rows) error {
+	err = only(ctx, read, callerQuery, []any{userID, sessionID}, func(rows *sql.Rows) (err error) {
 		session, err = scanCaller(rows, userID, sessionID)
 		return err
 	})
-	if err == nil && session == nil {
-		err = sql.ErrNoRows
-	}
 	return session, err
 }
 

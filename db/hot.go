@@ -78,8 +78,16 @@ func (watched) Err() error                  { return nil }
 
 // one is each for a query that answers with one row; where there is none it fails with sql.ErrNoRows.
 func (s *Store) one(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
+	return only(ctx, s.each, query, args, scan)
+}
+
+// reader is each or briefly.
+type reader func(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error
+
+// only is one with a reader of the caller's choice.
+func only(ctx context.Context, read reader, query string, args []any, scan func(rows *sql.Rows) error) error {
 	found := false
-	err := s.each(ctx, query, args, func(rows *sql.Rows) error {
+	err := read(ctx, query, args, func(rows *sql.Rows) error {
 		found = true
 		return scan(rows)
 	})
