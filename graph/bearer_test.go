@@ -114,6 +114,8 @@ func TestStrangeTokensAreRefused(t *testing.T) {
 			{"end is a number as text", claim("exp", "99999999999"), invalid},
 			{"end is negative", claim("exp", -1), "UNAUTHENTICATED EXPIRED"},
 			{"ends now", claim("exp", now.Unix()), "UNAUTHENTICATED EXPIRED"},
+			{"ends within this second", claim("exp", float64(now.Unix())+0.5), "UNAUTHENTICATED EXPIRED"},
+			{"ends in a second and a half", claim("exp", float64(now.Unix())+1.5), ""},
 			{"ends in a second", claim("exp", now.Add(time.Second).Unix()), ""},
 			{"not before now", claim("nbf", now.Unix()), ""},
 			{"not before the next second", claim("nbf", now.Add(time.Second).Unix()), invalid},
