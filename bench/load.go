@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -122,6 +123,15 @@ func (c *client) readChunks() error {
 	}
 }
 
+// ask is do for an answer that has to be right.
+func (c *client) ask(r request) ([]byte, error) {
+	body, err := c.do(r)
+	if err == nil {
+		err = check(r, body)
+	}
+	return body, err
+}
+
 // check says what is wrong with an answer.
 func check(r request, body []byte) error {
 	if !bytes.HasPrefix(body, r.want) || !bytes.Equal(body, r.want) && bytes.Contains(body, []byte(`"errors"`)) {
@@ -175,30 +185,30 @@ func drive(addr string, requests []request, connections int, warm, measure time.
 	return sum, err
 }
 
-// warmUp sends each request once.
+// warmUp sends each request once, over 32 connections.
 func warmUp(addr string, requests []request) error {
-	const connections = 32
-	failed := make(chan error, connections)
-	for first := range connections {
-		go func() {
-			c, err := dial(addr, &atomic.Uint64{})
-			for i := first; i < len(requests) && err == nil; i += connections {
-				var body []byte
-				if body, err = c.do(requests[i]); err == nil {
-					err = check(requests[i], body)
-				}
-			}
-			if c != nil {
-				c.conn.Close()
-			}
-			failed <- err
-		}()
+	failed := make([]error, 32)
+	var wait sync.WaitGroup
+	for i := range failed {
+		wait.Go(func() { failed[i] = sendAll(addr, requests, i, len(failed)) })
 	}
-	var err error
-	for range connections {
-		err = errors.Join(err, <-failed)
+	wait.Wait()
+	return errors.Join(failed...)
+}
+
+// sendAll sends the requests from first on, by steps of so many, over one connection.
+func sendAll(addr string, requests []request, first, step int) error {
+	c, err := dial(addr, &atomic.Uint64{}) // what warms up has no fresh keys
+	if err != nil {
+		return err
 	}
-	return err
+	defer c.conn.Close()
+	for i := first; i < len(requests); i += step {
+		if _, err := c.ask(requests[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // run drives one connection.
@@ -209,12 +219,7 @@ func (d *driver) run(sum *load) error {
 	}
 	defer c.conn.Close()
 	for sent := time.Now(); sent.Before(d.end) && !d.failed.Load(); {
-		r := d.requests[rand.IntN(len(d.requests))]
-		body, err := c.do(r)
-		if err == nil {
-			err = check(r, body)
-		}
-		if err != nil {
+		if _, err := c.ask(d.requests[rand.IntN(len(d.requests))]); err != nil {
 			return err
 		}
 		now := time.Now()
