@@ -78,7 +78,7 @@ func (s *Store) AvatarsToKeep(ctx context.Context, ids []uuid.UUID) (keep []uuid
 		}
 	}
 	if len(orphans) > 0 {
-		_, err = s.db.NewDelete().Model((*Avatar)(nil)).Where("id IN (?)", bun.List(orphans)).Exec(ctx)
+		_, err = s.write(ctx, s.db.NewDelete().Model((*Avatar)(nil)).Where("id IN (?)", bun.List(orphans)))
 	}
 	return keep, wrap("forget orphaned avatars", err)
 }

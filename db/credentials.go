@@ -34,12 +34,11 @@ func (s *Store) Credential(ctx context.Context, appID string) (*Credential, erro
 // somebody else's lease runs. The lease is a row compared and set, so nothing is locked while WeChat is asked.
 func (s *Store) LeaseCredential(ctx context.Context, appID, holder string, until time.Time) (bool, error) {
 	row := &Credential{AppID: appID, LeaseOwner: holder, LeaseUntil: until, UpdatedAt: s.now()}
-	res, err := s.db.NewInsert().Model(row).
+	res, err := s.write(ctx, s.db.NewInsert().Model(row).
 		On("CONFLICT (app_id) DO UPDATE").
 		Set("lease_owner = EXCLUDED.lease_owner").
 		Set("lease_until = EXCLUDED.lease_until").
-		Where("t.lease_owner IS NULL OR t.lease_owner = EXCLUDED.lease_owner OR t.lease_until < EXCLUDED.updated_at").
-		Exec(ctx)
+		Where("t.lease_owner IS NULL OR t.lease_owner = EXCLUDED.lease_owner OR t.lease_until < EXCLUDED.updated_at"))
 	n, err := affected("lease credential", res, err)
 	return n == 1, err
 }
@@ -47,11 +46,10 @@ func (s *Store) LeaseCredential(ctx context.Context, appID, holder string, until
 // StoreCredential stores c and ends holder's lease. It reports false, and changes nothing, when holder has none.
 func (s *Store) StoreCredential(ctx context.Context, holder string, c *Credential) (bool, error) {
 	c.UpdatedAt = s.now()
-	res, err := s.db.NewUpdate().Model(c).
+	res, err := s.write(ctx, s.db.NewUpdate().Model(c).
 		Column("sealed", "expires_at", "forced_at", "forced", "lease_owner", "lease_until", "updated_at").
 		Where("app_id = ?", c.AppID).
-		Where("lease_owner = ?", holder).
-		Exec(ctx)
+		Where("lease_owner = ?", holder))
 	n, err := affected("store credential", res, err)
 	return n == 1, err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"github.com/uptrace/bun/schema"
+	"golang.org/x/sync/semaphore"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -32,6 +33,7 @@ type Store struct {
 
 	citus   *citus
 	callers *callers
+	turns   *semaphore.Weighted // of SQLite's writers; nil on PostgreSQL
 }
 
 // Options say which database to open, and how.
@@ -53,11 +55,12 @@ func Open(o Options) (*Store, error) {
 	var (
 		conn    *sql.DB
 		dialect schema.Dialect
+		turns   *semaphore.Weighted
 		err     error
 	)
 	switch scheme, rest, _ := strings.Cut(o.URL, ":"); scheme {
 	case "sqlite":
-		dialect = sqlitedialect.New()
+		dialect, turns = sqlitedialect.New(), semaphore.NewWeighted(1)
 		conn, err = openSQLite(strings.TrimPrefix(rest, "//"), o)
 	case "postgres", "postgresql":
 		dialect = pgdialect.New()
@@ -72,7 +75,7 @@ func Open(o Options) (*Store, error) {
 	for _, hook := range o.Hooks {
 		bunDB = bunDB.WithQueryHook(hook)
 	}
-	s := &Store{db: bunDB, pool: bunDB, hooks: o.Hooks, clock: o.Now, citus: &citus{}}
+	s := &Store{db: bunDB, pool: bunDB, hooks: o.Hooks, clock: o.Now, citus: &citus{}, turns: turns}
 	s.callers = &callers{batch: o.BatchReads, one: s.caller, all: s.readCallers, now: s.clock}
 	return s, nil
 }

@@ -155,6 +155,11 @@ func listed(args []any, ids []uuid.UUID) (list string, all []any) {
 
 // exec does a hot statement that answers with no rows.
 func (s *Store) exec(ctx context.Context, query string, args ...any) (res sql.Result, err error) {
+	end, err := s.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	ctx, tell := s.observe(ctx, query, args)
 	defer func() { tell(err) }()
 	if tx, ok := s.db.(bun.Tx); ok {

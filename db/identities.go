@@ -66,7 +66,7 @@ func (s *Store) IdentityOwner(ctx context.Context, id Identity) (uuid.UUID, erro
 func (s *Store) ClaimIdentity(ctx context.Context, id Identity, userID uuid.UUID) (owner uuid.UUID, err error) {
 	row := &identityRow{Subject: id.Subject, AppID: id.AppID, Kind: id.Kind, UserID: userID, CreatedAt: s.now()}
 	for range 3 { // what stood in the way may be released before we see whose it was
-		res, err := s.db.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx)
+		res, err := s.write(ctx, s.db.NewInsert().Model(row).On("CONFLICT DO NOTHING"))
 		n, err := affected("claim identity", res, err)
 		if err != nil || n == 1 {
 			return userID, err
@@ -80,11 +80,10 @@ func (s *Store) ClaimIdentity(ctx context.Context, id Identity, userID uuid.UUID
 
 // ReleaseIdentity makes id lead nowhere, if it leads to userID.
 func (s *Store) ReleaseIdentity(ctx context.Context, id Identity, userID uuid.UUID) error {
-	_, err := s.db.NewDelete().Model((*identityRow)(nil)).
+	_, err := s.write(ctx, s.db.NewDelete().Model((*identityRow)(nil)).
 		Where("subject = ?", id.Subject).
 		Where("app_id = ?", id.AppID).
 		Where("kind = ?", id.Kind).
-		Where("user_id = ?", userID).
-		Exec(ctx)
+		Where("user_id = ?", userID))
 	return wrap("release identity", err)
 }

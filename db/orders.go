@@ -187,8 +187,13 @@ func (s *Store) OrderItems(ctx context.Context, userID uuid.UUID, orderIDs []uui
 // CancelOrder makes a user's pending order cancelled and returns it; ErrNotFound when the user has no pending order with
 // that number.
 func (s *Store) CancelOrder(ctx context.Context, userID uuid.UUID, number string) (*Order, error) {
+	end, err := s.turn(ctx)
+	if err != nil {
+		return nil, wrap("cancel order", err)
+	}
+	defer end()
 	order := new(Order)
-	err := s.db.NewUpdate().Model(order).
+	err = s.db.NewUpdate().Model(order).
 		Set("status = ?", OrderCancelled).
 		Set("updated_at = ?", s.now()).
 		Where("user_id = ?", userID).

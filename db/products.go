@@ -63,12 +63,11 @@ func (s *Store) SaveProducts(ctx context.Context, products []*Product) error {
 	for _, p := range products {
 		p.ID, p.CreatedAt, p.UpdatedAt = NewID(), now, now
 	}
-	_, err := s.db.NewInsert().Model(&products).
+	_, err := s.write(ctx, s.db.NewInsert().Model(&products).
 		On("CONFLICT (sku) DO UPDATE").
 		Set("title = EXCLUDED.title").
 		Set("price_fen = EXCLUDED.price_fen").
 		Set("updated_at = EXCLUDED.updated_at").
-		Returning("NULL").
-		Exec(ctx)
+		Returning("NULL"))
 	return wrap("save products", err)
 }

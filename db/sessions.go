@@ -50,13 +50,12 @@ func (s *Store) Sessions(ctx context.Context, userID uuid.UUID) ([]*Session, err
 
 // ExtendSession moves the end of a live session; ErrNotFound when it is not live any more.
 func (s *Store) ExtendSession(ctx context.Context, userID, id uuid.UUID, expiresAt time.Time) error {
-	res, err := s.db.NewUpdate().Model((*Session)(nil)).
+	res, err := s.write(ctx, s.db.NewUpdate().Model((*Session)(nil)).
 		Set("expires_at = ?", expiresAt).
 		Where("user_id = ?", userID).
 		Where("id = ?", id).
 		Where("revoked_at IS NULL").
-		Where("expires_at > ?", s.now()).
-		Exec(ctx)
+		Where("expires_at > ?", s.now()))
 	n, err := affected("extend session", res, err)
 	if err == nil && n == 0 {
 		return wrap("extend session", ErrNotFound)
@@ -81,13 +80,12 @@ func (s *Store) RevokeSessions(ctx context.Context, userID uuid.UUID) (int, erro
 
 func (s *Store) revoke(ctx context.Context, userID uuid.UUID, which string, args ...any) (int, error) {
 	now := s.now()
-	res, err := s.db.NewUpdate().Model((*Session)(nil)).
+	res, err := s.write(ctx, s.db.NewUpdate().Model((*Session)(nil)).
 		Set("revoked_at = ?", now).
 		Where("user_id = ?", userID).
 		Where(which, args...).
 		Where("revoked_at IS NULL").
-		Where("expires_at > ?", now).
-		Exec(ctx)
+		Where("expires_at > ?", now))
 	return affected("revoke sessions", res, err)
 }
 

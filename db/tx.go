@@ -41,6 +41,11 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
 
 // tryTx runs fn in a transaction and reports whether it is worth another try: it failed, surely, and may not fail again.
 func (s *Store) tryTx(ctx context.Context, fn func(tx *Store) error) (again bool, err error) {
+	end, err := s.turn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer end()
 	tx, err := s.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return gaveUp(err), err

@@ -77,7 +77,7 @@ func (u *userScan) fill() {
 func (s *Store) CreateUser(ctx context.Context, user *User) (created bool, err error) {
 	now := s.now()
 	user.CreatedAt, user.UpdatedAt, user.LastLoginAt = now, now, now
-	res, err := s.db.NewInsert().Model(user).On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
+	res, err := s.write(ctx, s.db.NewInsert().Model(user).On("CONFLICT (id) DO NOTHING").Returning("NULL"))
 	n, err := affected("create user", res, err)
 	return n == 1, err
 }
@@ -88,10 +88,15 @@ func (s *Store) RecordLogin(ctx context.Context, id uuid.UUID) (*User, error) {
 	return user, wrap("record login", err)
 }
 
-// user returns the one user that query has.
+// user returns the one user that query changes.
 func (s *Store) user(ctx context.Context, query string, args ...any) (*User, error) {
+	end, err := s.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	user := userScan{User: new(User)}
-	err := s.one(ctx, query, args, func(rows *sql.Rows) error { return rows.Scan(user.columns()...) })
+	err = s.one(ctx, query, args, func(rows *sql.Rows) error { return rows.Scan(user.columns()...) })
 	if err != nil {
 		return nil, err
 	}
@@ -102,13 +107,12 @@ func (s *Store) user(ctx context.Context, query string, args ...any) (*User, err
 // SetUnionID fills in the copy of a user's unionid, unless there is another one; ErrNotFound when there is, or the user is
 // deleted.
 func (s *Store) SetUnionID(ctx context.Context, id uuid.UUID, unionID string) error {
-	res, err := s.db.NewUpdate().Model((*User)(nil)).
+	res, err := s.write(ctx, s.db.NewUpdate().Model((*User)(nil)).
 		Set("union_id = ?", unionID).
 		Set("updated_at = ?", s.now()).
 		Where("id = ?", id).
 		Where("deleted_at IS NULL").
-		Where("union_id IS NULL OR union_id = ?", unionID).
-		Exec(ctx)
+		Where("union_id IS NULL OR union_id = ?", unionID))
 	n, err := affected("set unionid", res, err)
 	if err == nil && n == 0 {
 		return wrap("set unionid", ErrNotFound)
@@ -126,10 +130,9 @@ func (s *Store) LockUser(ctx context.Context, id uuid.UUID) (*User, error) {
 // SaveUser writes the columns of user that steps change: profile, phone and unionid.
 func (s *Store) SaveUser(ctx context.Context, user *User) error {
 	user.UpdatedAt = s.now()
-	_, err := s.db.NewUpdate().Model(user).
+	_, err := s.write(ctx, s.db.NewUpdate().Model(user).
 		Column("nickname", "avatar_id", "avatar_url", "phone_sealed", "phone_subjects", "updated_at").
-		Where("id = ?", user.ID).
-		Exec(ctx)
+		Where("id = ?", user.ID))
 	return wrap("save user", err)
 }
 
@@ -138,19 +141,18 @@ func (s *Store) SaveUser(ctx context.Context, user *User) error {
 func (s *Store) EraseUser(ctx context.Context, id uuid.UUID) error {
 	now := s.now()
 	for _, owned := range []any{(*Session)(nil), (*SessionKey)(nil), (*Avatar)(nil)} {
-		if _, err := s.db.NewDelete().Model(owned).Where("user_id = ?", id).Exec(ctx); err != nil {
+		if _, err := s.write(ctx, s.db.NewDelete().Model(owned).Where("user_id = ?", id)); err != nil {
 			return wrap("erase user", err)
 		}
 	}
-	_, err := s.db.NewUpdate().Model((*Order)(nil)).Set("remark = NULL").Where("user_id = ?", id).Exec(ctx) // people write addresses there
+	_, err := s.write(ctx, s.db.NewUpdate().Model((*Order)(nil)).Set("remark = NULL").Where("user_id = ?", id)) // people write addresses there
 	if err != nil {
 		return wrap("erase user", err)
 	}
-	_, err = s.db.NewUpdate().Model(&User{UpdatedAt: now, DeletedAt: now}).
+	_, err = s.write(ctx, s.db.NewUpdate().Model(&User{UpdatedAt: now, DeletedAt: now}).
 		Column("open_id", "union_id", "points", "nickname", "avatar_id", "avatar_url", "phone_sealed", "phone_subjects",
 			"last_login_at", "updated_at", "deleted_at").
-		Where("id = ?", id).
-		Exec(ctx)
+		Where("id = ?", id))
 	return wrap("erase user", err)
 }
 
