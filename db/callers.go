@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -32,20 +31,25 @@ func (s *Store) caller(ctx context.Context, userID, sessionID uuid.UUID) (sessio
 	if !s.inTx() && s.postgres() {
 		read = s.briefly
 	}
-	err = only(ctx, read, callerQuery, []any{userID, sessionID}, func(rows *sql.Rows) (err error) {
-		session, err = scanCaller(rows, userID, sessionID)
+	err = only(ctx, read, callerQuery, []any{userID.String(), sessionID.String()}, func(row scanner) (err error) {
+		session, err = scanCaller(row, userID, sessionID)
 		return err
 	})
 	return session, err
 }
 
 // scanCaller reads callerColumns, and what is in front of them into before.
-func scanCaller(rows *sql.Rows, userID, sessionID uuid.UUID, before ...any) (*Session, error) {
+func scanCaller(row scanner, userID, sessionID uuid.UUID, before ...any) (*Session, error) {
 	session := &Session{UserID: userID, ID: sessionID, User: new(User)}
-	var created, expires, revoked bun.NullTime
-	user := userScan{User: session.User}
-	err := rows.Scan(append(append(before, &session.AppID, &created, &expires, &revoked), user.columns()...)...)
-	session.CreatedAt, session.ExpiresAt, session.RevokedAt = created.Time, expires.Time, revoked.Time
-	user.fill()
+	var scan struct {
+		created, expires, revoked bun.NullTime
+		user                      userScan
+	}
+	scan.user.User = session.User
+	into := append(make([]any, 0, 18), before...)
+	into = append(into, &session.AppID, &scan.created, &scan.expires, &scan.revoked)
+	err := row.Scan(scan.user.columns(into)...)
+	session.CreatedAt, session.ExpiresAt, session.RevokedAt = scan.created.Time, scan.expires.Time, scan.revoked.Time
+	scan.user.fill()
 	return session, err
 }

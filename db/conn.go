@@ -77,9 +77,6 @@ func (c *conn) run(ctx context.Context, repeatable bool, op func(context.Context
 	if !c.IsValid() {
 		return driver.ErrBadConn
 	}
-	if w, ok := ctx.(watched); ok {
-		ctx = w.Context
-	}
 	stop := context.AfterFunc(ctx, func() { c.socket.Close() })
 	err := op(context.WithoutCancel(ctx)) // one watch over the deadline is enough, and ours says whose it was
 	stop()

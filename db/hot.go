@@ -3,12 +3,9 @@ package db
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -18,18 +15,17 @@ import (
 // arguments into the text, so that nothing can be prepared, and reads rows by reflection. PostgreSQL gets them prepared
 // (see statements); SQLite takes the same text. Bun's hooks see them like all others.
 
+// scanner is a row of an answer: database/sql's, or the driver's own.
+type scanner interface{ Scan(dest ...any) error }
+
 // each asks query and has scan take each row of the answer.
-func (s *Store) each(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) (err error) {
+func (s *Store) each(ctx context.Context, query string, args []any, scan func(scanner) error) (err error) {
 	ctx, tell := s.observe(ctx, query, args)
 	defer func() { tell(err) }()
 	rows, err := s.query(ctx, query, args)
 	if err != nil {
 		return err
 	}
-	return scanAll(rows, scan)
-}
-
-func scanAll(rows *sql.Rows, scan func(rows *sql.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
@@ -39,57 +35,20 @@ func scanAll(rows *sql.Rows, scan func(rows *sql.Rows) error) error {
 	return rows.Err()
 }
 
-// maxBadConns is how many dead connections in a row are passed over, as by database/sql itself.
-const maxBadConns = 3
-
-// briefly is each for a read by primary key on PostgreSQL, outside a transaction. database/sql starts a goroutine for each
-// query whose ctx can end, which wakes a thread and takes a single client's request 5 % longer. conn ends the query all
-// the same; only rows that are on their way already are read to their end, within the read time-out.
-func (s *Store) briefly(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) (err error) {
-	ctx, tell := s.observe(ctx, query, args)
-	defer func() { tell(err) }()
-	for range maxBadConns {
-		if err = s.onConn(ctx, query, args, scan); !errors.Is(err, driver.ErrBadConn) {
-			break
-		}
-	}
-	return err
-}
-
-func (s *Store) onConn(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
-	conn, err := s.pool.DB.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	rows, err := conn.QueryContext(watched{ctx}, query, args...)
-	if err != nil {
-		return err
-	}
-	return scanAll(rows, scan)
-}
-
-// watched is a context that conn alone watches: to database/sql it never ends.
-type watched struct{ context.Context }
-
-func (watched) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (watched) Done() <-chan struct{}       { return nil }
-func (watched) Err() error                  { return nil }
-
 // one is each for a query that answers with one row; where there is none it fails with sql.ErrNoRows.
-func (s *Store) one(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
+func (s *Store) one(ctx context.Context, query string, args []any, scan func(scanner) error) error {
 	return only(ctx, s.each, query, args, scan)
 }
 
 // reader is each or briefly.
-type reader func(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error
+type reader func(ctx context.Context, query string, args []any, scan func(scanner) error) error
 
 // only is one with a reader of the caller's choice.
-func only(ctx context.Context, read reader, query string, args []any, scan func(rows *sql.Rows) error) error {
+func only(ctx context.Context, read reader, query string, args []any, scan func(scanner) error) error {
 	found := false
-	err := read(ctx, query, args, func(rows *sql.Rows) error {
+	err := read(ctx, query, args, func(row scanner) error {
 		found = true
-		return scan(rows)
+		return scan(row)
 	})
 	if err == nil && !found {
 		err = sql.ErrNoRows

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -56,7 +55,7 @@ type identityRow struct {
 func (s *Store) IdentityOwner(ctx context.Context, id Identity) (uuid.UUID, error) {
 	var owner uuid.UUID
 	err := s.one(ctx, `SELECT user_id FROM user_identities WHERE subject = $1 AND app_id = $2 AND kind = $3`,
-		[]any{id.Subject, id.AppID, id.Kind}, func(rows *sql.Rows) error { return rows.Scan(&owner) })
+		[]any{id.Subject, id.AppID, id.Kind}, func(row scanner) error { return row.Scan(&owner) })
 	return owner, wrap("find identity", err)
 }
 

@@ -108,8 +108,8 @@ func (s *Store) OrderByNumber(ctx context.Context, userID uuid.UUID, number stri
 }
 
 func (s *Store) order(ctx context.Context, query string, userID uuid.UUID, arg string) (order *Order, err error) {
-	err = s.one(ctx, query, []any{userID, arg}, func(rows *sql.Rows) error {
-		order, err = scanOrder(rows, userID)
+	err = s.one(ctx, query, []any{userID, arg}, func(row scanner) error {
+		order, err = scanOrder(row, userID)
 		return err
 	})
 	return order, wrap("find order", err)
@@ -126,21 +126,21 @@ func (s *Store) Orders(ctx context.Context, userID, before uuid.UUID, status Ord
 		query, args = ordersOfStatusQuery, append(args, string(status))
 	}
 	var orders []*Order
-	err := s.each(ctx, query, args, func(rows *sql.Rows) error {
-		order, err := scanOrder(rows, userID)
+	err := s.each(ctx, query, args, func(row scanner) error {
+		order, err := scanOrder(row, userID)
 		orders = append(orders, order)
 		return err
 	})
 	return orders, wrap("list orders", err)
 }
 
-func scanOrder(rows *sql.Rows, userID uuid.UUID) (*Order, error) {
+func scanOrder(row scanner, userID uuid.UUID) (*Order, error) {
 	var (
 		o                = &Order{UserID: userID}
 		remark           sql.NullString
 		created, updated bun.NullTime
 	)
-	err := rows.Scan((*scanID)(&o.ID), &o.AppID, &o.OrderNo, (*string)(&o.Status), &o.TotalFen, &remark, &o.IdempotencyKey, &o.ContentHash, &created, &updated)
+	err := row.Scan((*scanID)(&o.ID), &o.AppID, &o.OrderNo, (*string)(&o.Status), &o.TotalFen, &remark, &o.IdempotencyKey, &o.ContentHash, &created, &updated)
 	if remark.Valid {
 		o.Remark = &remark.String
 	}
@@ -157,14 +157,14 @@ func (s *Store) OrderItems(ctx context.Context, userID uuid.UUID, orderIDs []uui
 	)
 	for ids := range slices.Chunk(orderIDs, maxListed) {
 		list, args := listed([]any{userID}, ids)
-		err := s.each(ctx, itemsQuery+list+itemsOrder, args, func(rows *sql.Rows) error {
+		err := s.each(ctx, itemsQuery+list+itemsOrder, args, func(row scanner) error {
 			if len(spare) == 0 {
 				spare = make([]OrderItem, 2*len(ids))
 			}
 			item := &spare[0]
 			spare, item.UserID = spare[1:], userID
 			var line, quantity int64 // an int would be read by way of its text
-			err := rows.Scan((*scanID)(&item.OrderID), &line, &item.SKU, &item.Title, &quantity, &item.UnitPriceFen)
+			err := row.Scan((*scanID)(&item.OrderID), &line, &item.SKU, &item.Title, &quantity, &item.UnitPriceFen)
 			item.LineNo, item.Quantity = int(line), int(quantity)
 			items = append(items, item)
 			return err

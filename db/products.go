@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"time"
 
@@ -33,12 +32,12 @@ const productsQuery = `SELECT id, sku, title, price_fen, created_at, updated_at 
 
 // products gives take each product that query has.
 func (s *Store) products(ctx context.Context, query string, args []any, take func(*Product)) error {
-	return s.each(ctx, query, args, func(rows *sql.Rows) error {
+	return s.each(ctx, query, args, func(row scanner) error {
 		var (
 			p                = new(Product)
 			created, updated bun.NullTime
 		)
-		err := rows.Scan((*scanID)(&p.ID), &p.SKU, &p.Title, &p.PriceFen, &created, &updated)
+		err := row.Scan((*scanID)(&p.ID), &p.SKU, &p.Title, &p.PriceFen, &created, &updated)
 		p.CreatedAt, p.UpdatedAt = created.Time, updated.Time
 		take(p)
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +19,7 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interv
 // still come, and must never be taken for the answer to a later statement.
 type socket struct {
 	net.Conn
+	raw      syscall.RawConn // nil where the network has none
 	lost     atomic.Bool
 	deadline time.Time // for reading
 }
@@ -28,7 +30,14 @@ func dial(ctx context.Context, network, address string) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &socket{Conn: conn}, nil
+	s := &socket{Conn: conn}
+	if c, ok := conn.(syscall.Conn); ok {
+		if s.raw, err = c.SyscallConn(); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 func (s *socket) Read(p []byte) (int, error) {

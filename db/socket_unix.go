@@ -8,17 +8,12 @@ import "syscall"
 // that stopped has closed it, perhaps with a last word. This asks the kernel, not the server: it costs a microsecond
 // and no round trip.
 func (s *socket) quiet() bool {
-	conn, ok := s.Conn.(syscall.Conn)
-	if !ok {
+	if s.raw == nil {
 		return true
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return false
 	}
 	var b [1]byte
 	alive := false
-	err = raw.Read(func(fd uintptr) bool {
+	err := s.raw.Read(func(fd uintptr) bool {
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
 		alive = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
 		return true // never wait

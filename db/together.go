@@ -164,9 +164,9 @@ func (s *Store) readCallers(ctx context.Context, asks []*ask) error {
 	}
 	users.WriteByte('}')
 	sessions.WriteByte('}')
-	return s.briefly(ctx, callersQuery, []any{users.String(), sessions.String()}, func(rows *sql.Rows) error {
+	return s.briefly(ctx, callersQuery, []any{users.String(), sessions.String()}, func(row scanner) error {
 		var n int64
-		session, err := scanCaller(rows, uuid.Nil, uuid.Nil, &n)
+		session, err := scanCaller(row, uuid.Nil, uuid.Nil, &n)
 		if n < 1 || n > int64(len(asks)) {
 			return err
 		}

@@ -57,10 +57,10 @@ type userScan struct {
 	created, disabled, deleted                          bun.NullTime
 }
 
-// columns are where rows.Scan puts userColumns.
-func (u *userScan) columns() []any {
-	return []any{(*scanID)(&u.ID), &u.AppID, &u.openID, &u.unionID, &u.Points, &u.nickname, (*scanID)(&u.AvatarID), &u.avatarURL, &u.PhoneSealed,
-		&u.phoneSubjects, &u.created, &u.disabled, &u.deleted}
+// columns adds to into where Scan puts userColumns.
+func (u *userScan) columns(into []any) []any {
+	return append(into, (*scanID)(&u.ID), &u.AppID, &u.openID, &u.unionID, &u.Points, &u.nickname, (*scanID)(&u.AvatarID), &u.avatarURL, &u.PhoneSealed,
+		&u.phoneSubjects, &u.created, &u.disabled, &u.deleted)
 }
 
 // fill completes the User after the scan.
@@ -96,7 +96,7 @@ func (s *Store) user(ctx context.Context, query string, args ...any) (*User, err
 	}
 	defer end()
 	user := userScan{User: new(User)}
-	err = s.one(ctx, query, args, func(rows *sql.Rows) error { return rows.Scan(user.columns()...) })
+	err = s.one(ctx, query, args, func(row scanner) error { return row.Scan(user.columns(nil)...) })
 	if err != nil {
 		return nil, err
 	}
