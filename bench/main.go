@@ -48,8 +48,8 @@ func main() {
 func parseOptions(args []string) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.rounds, "rounds", 5, "rounds, each of both servers; medians are shown")
-	seconds := flags.Float64("seconds", 2, "seconds of one measurement")
+	flags.IntVar(&o.rounds, "rounds", 20, "rounds, each of both servers; medians are shown")
+	seconds := flags.Float64("seconds", 0.5, "seconds of one measurement")
 	users := flags.String("users", "1000000", "users stored; several, such as 10000,1000000, are put side by side")
 	cases := flags.String("cases", "", "cases to run, comma-separated; all by default: "+strings.Join(caseNames(), ","))
 	connections := flags.String("connections", "1,8,32,128", "connections to drive each server at")
