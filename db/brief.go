@@ -28,19 +28,16 @@ func (s *Store) briefly(ctx context.Context, query string, args []any, scan func
 }
 
 func (s *Store) onConn(ctx context.Context, query string, args []any, scan func(scanner) error) error {
+	values, err := named(args)
+	if err != nil {
+		return err
+	}
 	pooled, err := s.pool.DB.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer pooled.Close()
 	return pooled.Raw(func(raw any) error {
-		values := make([]driver.NamedValue, len(args))
-		for i, arg := range args {
-			values[i].Ordinal = i + 1
-			if values[i].Value, err = driver.DefaultParameterConverter.ConvertValue(arg); err != nil {
-				return err
-			}
-		}
 		rows, err := raw.(*conn).QueryContext(ctx, query, values)
 		if err != nil {
 			return err
@@ -62,11 +59,26 @@ func (s *Store) onConn(ctx context.Context, query string, args []any, scan func(
 	})
 }
 
+// named are args as a driver takes them.
+func named(args []any) (values []driver.NamedValue, err error) {
+	values = make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		values[i].Ordinal = i + 1
+		if values[i].Value, err = driver.DefaultParameterConverter.ConvertValue(arg); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
 // driverRow is a row of pgdriver's, whose texts and bytes are nobody else's.
 type driverRow []driver.Value
 
 // Scan does what that of sql.Rows does, for the kinds of columns that are read briefly.
 func (r driverRow) Scan(dest ...any) error {
+	if len(dest) != len(r) {
+		return fmt.Errorf("%d columns for %d", len(r), len(dest))
+	}
 	for i, to := range dest {
 		if err := assign(to, r[i]); err != nil {
 			return fmt.Errorf("column %d: %w", i+1, err)
