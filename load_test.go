@@ -34,7 +34,7 @@ func pace(perSecond int, full bool) int {
 	if full {
 		return perSecond
 	}
-	return perSecond / 5
+	return perSecond * 2 / 5
 }
 
 // sample is one request of many.
